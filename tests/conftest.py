@@ -1,0 +1,22 @@
+"""What all tests share."""
+
+import os
+
+import pytest
+
+# What a test starts must not depend on who runs it.
+for name in ("GITHUB_TOKEN", "HF_TOKEN", "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "REPOLOOM_STORE"):
+    os.environ.pop(name, None)
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="write golden files anew; read the difference")
+    parser.addoption("--seed", type=int, default=20261121, help="seed of random cases; printed when one fails")
+
+
+@pytest.fixture
+def seed(request: pytest.FixtureRequest) -> int:
+    chosen: int = request.config.getoption("--seed")
+    print(f"seed {chosen}: repeat with --seed {chosen}")
+    return chosen
