@@ -1,0 +1,63 @@
+"""What a stage's bytes depend on besides its inputs: its code, and the versions of the libraries it names."""
+
+import ast
+import platform
+from functools import lru_cache
+from importlib import metadata
+from pathlib import Path
+
+from repoloom_api.artifacts import canonical_json, sha256_of
+from repoloom_api.catalogue import CATALOGUE
+
+PACKAGE = Path(__file__).parent
+ROOT = PACKAGE.name
+
+SURROUNDINGS = frozenset({"stage", "memos", "checkpoints", "publication", "artifact_store", "store", "s3"})
+"""Modules a stage sees through `Inputs` and `Outputs`. They carry bytes and make none, so they are in no digest: a
+better store does not rebuild everyone's datasets."""
+
+
+@lru_cache
+def code_digest(stage: str) -> str:
+    """Digest of a stage's import closure inside this package, of its libraries' versions, and of Python's minor."""
+    sources = {name: sha256_of(path.read_bytes()) for name, path in sorted(_closure(stage).items())}
+    if "jinja2" in CATALOGUE[stage].libraries:
+        templates = sorted((PACKAGE / "templates").rglob("*.j2"))
+        sources |= {path.name: sha256_of(path.read_bytes()) for path in templates}
+    versions = {library: metadata.version(library) for library in sorted(CATALOGUE[stage].libraries)}
+    python = ".".join(platform.python_version_tuple()[:2])
+    return sha256_of(canonical_json({"sources": sources, "libraries": versions, "python": python}))
+
+
+def module_name(stage: str) -> str:
+    """`index-code` is the module `index_code`."""
+    return stage.replace("-", "_")
+
+
+def _closure(stage: str) -> dict[str, Path]:
+    """Modules of this package that a stage imports, at any depth, at module level or inside functions."""
+    found: dict[str, Path] = {}
+    waiting = [module_name(stage)]
+    while waiting:
+        name = waiting.pop()
+        path = _module_path(name)
+        if name in found or path is None or name in SURROUNDINGS:
+            continue
+        found[name] = path
+        waiting += _imports(path)
+    return found
+
+
+def _module_path(name: str) -> Path | None:
+    base = PACKAGE.joinpath(*name.split("."))
+    return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)
+
+
+def _imports(path: Path) -> list[str]:
+    names = []
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return [name.removeprefix(f"{ROOT}.") for name in names if name.startswith(f"{ROOT}.")]

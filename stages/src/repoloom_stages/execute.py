@@ -1,0 +1,201 @@
+"""One task: look it up, fetch what it reads, run its stage, publish what came out, report.
+
+This is the only place that does so. The local runner and Argo order tasks, expand fan-outs and retry; they never know
+what a key is.
+"""
+
+import importlib
+import tempfile
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from repoloom_api.artifacts import (
+    COUNTS_FILE,
+    Counts,
+    FileEntry,
+    canonical_json,
+    pins_name,
+    run_name,
+    sha256_of,
+)
+from repoloom_api.catalogue import CATALOGUE, PublishParams, parse_params
+from repoloom_api.plan import Placement, Plan, Task
+from repoloom_api.runs import Pins, Result, RunRecord, TaskRecord
+from repoloom_stages.artifact_store import Damaged
+from repoloom_stages.code_digest import code_digest, module_name
+from repoloom_stages.errors import TryAgain
+from repoloom_stages.kept import MemoPacks, StoredCheckpoints
+from repoloom_stages.lookup import Found, Lookup, Missing, Unknown, Views, unit_name
+from repoloom_stages.publication import Publication, latest_result
+from repoloom_stages.stage import Inputs, Outputs
+
+DIGEST_ONLY = frozenset({"parts"})
+"""Roles whose files a stage names but does not read."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of a task."""
+
+    digest: str
+    """Digest of its artifact; of a result, for `publish`; of the pins, for `resolve`."""
+    cached: bool
+    counts: Counts = field(default_factory=Counts)
+    memos_reused: int = 0
+    memos_computed: int = 0
+
+
+def execute(
+    lookup: Lookup, task_name: str, shard: str | None = None, checkouts: Mapping[str, Path] | None = None
+) -> Report:
+    """Do one task of a plan, or one shard of it, unless it is done. Raises StageError as its stage does, and TryAgain
+    if what it reads is not there (any more).
+    """
+    plan, artifacts = lookup.plan, lookup.artifacts
+    task = plan.task(task_name)
+    pins = lookup.pins()
+    if task.stage == "resolve" and pins is not None:
+        return Report(_pins_digest(pins), cached=True)
+    found = lookup.find(task, shard)
+    if isinstance(found, Found):
+        return Report(found.manifest.digest, cached=True, counts=found.manifest.counts)
+    if isinstance(found, Unknown):
+        raise TryAgain(f"{task_name}: what it reads is not in the store yet")
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="repoloom-")))
+        try:
+            inputs = _fetch(lookup, task, found, folder / "inputs", checkouts or {})
+        except Damaged as damage:
+            _discard_what_holds(lookup, damage.entry)
+            raise
+        outputs = Outputs(folder / "outputs")
+        outputs.folder.mkdir()
+        if task.stage == "publish":
+            outputs.publication = _publication(lookup, task, found.views)
+        memos = MemoPacks(artifacts, task.stage, shard) if CATALOGUE[task.stage].memo else None
+        if memos:
+            outputs.memo = memos.load()
+        outputs.checkpoints = StoredCheckpoints(artifacts, found.key)
+        stage = importlib.import_module(f"repoloom_stages.{module_name(task.stage)}")
+        stage.run(parse_params(task.stage, task.params), inputs, outputs)
+        if memos:
+            memos.save(outputs.memo)
+        return _publish(lookup, task, found, outputs)
+
+
+def _fetch(lookup: Lookup, task: Task, missing: Missing, folder: Path, checkouts: Mapping[str, Path]) -> Inputs:
+    folders: dict[str, tuple[Path, ...]] = {}
+    for role, views in missing.views.items():
+        targets = tuple(folder / role / f"{number:05d}" for number in range(len(views)))
+        for target, view in zip(targets, views, strict=True):
+            target.mkdir(parents=True)
+            if role not in DIGEST_ONLY:
+                lookup.artifacts.fetch(view.files, target)
+            for path, data in view.inline.items():
+                (target / path).write_bytes(data)
+        folders[role] = targets
+    pins = {one.pin for one in task.inputs if one.pin}
+    placement = lookup.plan.placements.get(task.name, Placement())
+
+    def latest_dataset(name: str) -> str | None:
+        result = latest_result(lookup.artifacts, "DatasetBuild", name)
+        return result.digest if result else None
+
+    return Inputs(
+        folders=folders,
+        digests={role: tuple(view.digest for view in views) for role, views in missing.views.items()},
+        checkouts={pin: path for pin, path in checkouts.items() if task.stage == "resolve" or pin in pins},
+        latest_dataset=latest_dataset,
+        private_hosts=placement.private_hosts,
+    )
+
+
+def _discard_what_holds(lookup: Lookup, damaged: FileEntry) -> None:
+    """Forget the artifacts of this plan that hold a damaged file, so that their tasks run again."""
+    for task in lookup.plan.tasks:
+        for shard in lookup.shards(task) or ():
+            found = lookup.find(task, shard)
+            if isinstance(found, Found) and damaged in found.manifest.files:
+                lookup.artifacts.discard(found.manifest)
+
+
+def _publish(lookup: Lookup, task: Task, missing: Missing, outputs: Outputs) -> Report:
+    counts = Counts(records_in=outputs.records_in, kept=outputs.kept, dropped=dict(sorted(outputs.dropped.items())))
+    if task.stage == "resolve":
+        return _publish_pins(lookup, outputs)
+    if task.stage == "publish":
+        return Report(digest=missing.key, cached=False)
+    outputs.file(COUNTS_FILE).write_bytes(canonical_json(counts.document()))
+    manifest = lookup.artifacts.publish(
+        task.stage,
+        missing.key,
+        code_digest(task.stage),
+        {role: [view.digest for view in views] for role, views in missing.views.items()},
+        outputs.folder,
+        counts,
+    )
+    outputs.checkpoints.clear()
+    return Report(
+        manifest.digest,
+        cached=False,
+        counts=manifest.counts,
+        memos_reused=outputs.memo.reused,
+        memos_computed=outputs.memo.computed,
+    )
+
+
+def _publish_pins(lookup: Lookup, outputs: Outputs) -> Report:
+    """Pins are of the run: the first to write them is right, and a retry reads what the first wrote."""
+    pins = Pins.model_validate_json((outputs.folder / "pins.json").read_bytes())
+    lookup.artifacts.put_if_absent(pins_name(lookup.run), pins)
+    return Report(_pins_digest(lookup.pins() or pins), cached=False)
+
+
+def _pins_digest(pins: Pins) -> str:
+    return sha256_of(canonical_json(pins.document()))
+
+
+def _publication(lookup: Lookup, task: Task, views: Views) -> Publication:
+    params = parse_params(task.stage, task.params)
+    assert isinstance(params, PublishParams)
+
+    def finish(result: Result, published: bool) -> None:
+        record = _record(lookup, result, published)
+        lookup.artifacts.put(run_name(lookup.run), record)
+
+    files = tuple(entry for view in views["parts"] for entry in view.files)
+    return Publication(lookup.artifacts, params.kind, params.name, files, finish)
+
+
+def _record(lookup: Lookup, result: Result, published: bool) -> RunRecord:
+    plan, pins = lookup.plan, lookup.pins()
+    assert pins is not None
+    return RunRecord(
+        run=lookup.run,
+        kind=plan.kind,
+        name=plan.name,
+        spec_digest=plan.spec_digest,
+        pins=pins,
+        tasks=_task_records(lookup, plan),
+        result=result.digest,
+        published=published,
+    )
+
+
+def _task_records(lookup: Lookup, plan: Plan) -> dict[str, TaskRecord]:
+    records = {}
+    for task in plan.tasks:
+        for shard in lookup.shards(task) or ():
+            found = lookup.find(task, shard)
+            if isinstance(found, Found):
+                manifest = found.manifest
+                records[unit_name(task, shard)] = TaskRecord(
+                    stage=manifest.stage,
+                    key=manifest.key,
+                    digest=manifest.digest,
+                    counts=manifest.counts,
+                    reads=lookup.reads(task, shard),
+                )
+    return records

@@ -1,0 +1,236 @@
+"""The records that pass between stages, and their files: zstd-compressed JSON lines, sorted by path.
+
+Equal records give equal bytes: keys keep the order they are written in here, and compression is single-threaded.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, TypedDict
+
+import orjson
+import zstandard
+
+LEVEL = 3
+"""zstd level: 239 MB per CPU second here, against 196 for plain JSON of the standard library."""
+
+TRAIN, VALIDATION, TEST = "train", "validation", "test"
+SPLITS = (TRAIN, VALIDATION, TEST)
+
+LEAK = "leak"
+"""Why a held-out sample is dropped whose code stands on the training side."""
+
+
+class Novel(TypedDict):
+    """Lines that the training side has nowhere: what bits per byte is measured on."""
+
+    start: int
+    """First line in the file, from 1."""
+    end: int
+    """Last line, included."""
+    group: str
+    """Commit that brought them (40 hex digits)."""
+
+
+class SourceFile(TypedDict):
+    """A text file of a snapshot: `shards/<shard>/files.jsonl.zst`, sorted by (path, split)."""
+
+    repo: str
+    """URL of the repository, as the resource has it."""
+    path: str
+    blob: str
+    """Git's name of its content."""
+    sha256: str
+    bytes: int
+    language: str
+    commit: str
+    """Commit at which path and lines resolve: the training commit, or the newest that changed a held-out file."""
+    committed_at: str
+    """That commit's time, UTC, ISO 8601."""
+    split: str
+    """`train`, `validation` or `test`; empty where files are held out and `split` decides."""
+    novel: list[Novel]
+    """In held-out files by time; empty otherwise."""
+    text: str
+
+
+class Item(TypedDict):
+    """A unit of code in a file. Lines count from 1 and are whole where nothing else stands on them."""
+
+    kind: str
+    """function, struct, enum, trait, impl, class."""
+    name: str
+    """Qualified within the file: `Type::method`, `Class.method`."""
+    start: int
+    """Byte offset of its first byte, doc comments, attributes, decorators and indentation included."""
+    end: int
+    """Byte offset after its last byte, which is the newline that ends a whole last line."""
+    start_line: int
+    end_line: int
+    doc: str
+    """Its documentation's first paragraph."""
+    sha256: str
+    """Of its bytes."""
+
+
+class IndexedFile(TypedDict):
+    """What a file holds: `index/files.jsonl.zst`, line for line beside the shard's files."""
+
+    path: str
+    split: str
+    blob: str
+    language: str
+    lines: int
+    parsed: bool
+    """Whether a grammar read it without a syntax error; false also where there is no grammar."""
+    items: list[Item]
+    """In order of position; nested items are listed too, after what holds them."""
+
+
+class Origin(TypedDict):
+    """Where a sample's code stands."""
+
+    path: str
+    blob: str
+    start: int
+    """First line, from 1."""
+    end: int
+    """Last line, included."""
+    sha256: str
+    """Of the code: those lines' bytes in UTF-8, newlines included, without what else stands on the first and last."""
+
+
+class Record(TypedDict):
+    """A sample between stages: `records/records.jsonl.zst`. Published, it loses what is marked (internal)."""
+
+    id: str
+    """Equal as long as recipe, repository, path and text are."""
+    kind: str
+    """Shape and recipe block: `code-unit`."""
+    recipe: str
+    granularity: str
+    name: str
+    repo: str
+    commit: str
+    committed_at: str
+    split: str
+    lang: str
+    license: str | None
+    source: list[Origin]
+    text: str
+    """Header and code, as a model is to see it."""
+    code_start: int
+    """(internal) Characters of `text` before the code."""
+    code_end: int
+    """(internal) Characters of `text` up to the end of the code."""
+    novel: list[Novel]
+    """(internal) Novel lines of the file that the sample shows; write-output turns them into spans of `text`."""
+    tokens: int
+    """Length of `text` (or of the tagged text, where an output tags) by the build's tokenizer."""
+    complete: bool
+    """Whether it is a whole unit; false for a part of one that was too long."""
+    parsed: bool
+    """Whether the file it is from parsed without error."""
+
+
+class SampleId(TypedDict):
+    """A record without its texts: `ids/ids.jsonl.zst`, from which global decisions are made."""
+
+    id: str
+    recipe: str
+    repo: str
+    path: str
+    start: int
+    split: str
+    content: str
+    """SHA-256 of the code alone: equal code under different headers is a copy."""
+    bytes: int
+
+
+class Refused(TypedDict):
+    """A sample that a gate refused: `refused/ids.jsonl.zst`."""
+
+    id: str
+    gate: str
+
+
+class Copy(TypedDict):
+    """A sample that is dropped for another of the same output: `copies/ids.jsonl.zst`."""
+
+    id: str
+    of: str
+
+
+class Assigned(TypedDict):
+    """Split of a sample: `splits/ids.jsonl.zst`. An empty split is a leak: its code is in training already."""
+
+    id: str
+    split: str
+
+
+class SampleSummary(TypedDict):
+    """A written sample without its text: `summary/samples.jsonl.zst` of an output, in the order written."""
+
+    id: str
+    recipe: str
+    granularity: str
+    split: str
+    lang: str
+    tokens: int
+    bytes: int
+    """Of the written text in UTF-8, header and tags included."""
+    repo: str
+    path: str
+    commit: str
+    committed_at: str
+    start: int
+    """First line of the file that it shows, from 1."""
+    end: int
+    """Last line, included."""
+    name: str
+    complete: bool
+    content: str
+    """SHA-256 of the code alone."""
+    novel_lines: int
+    """Lines that bits per byte is measured on."""
+    novel_bytes: int
+    """Their bytes in UTF-8."""
+    novel_groups: list[str]
+    """The commits, or paths, that those lines belong to."""
+
+
+def write_records(path: Path, records: Iterable[Any]) -> int:
+    """Write JSON lines, compressed; returns how many. The folder is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    number = 0
+    with path.open("wb") as file, zstandard.ZstdCompressor(level=LEVEL).stream_writer(file) as stream:
+        for record in records:
+            stream.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
+            number += 1
+    return number
+
+
+def read_records(path: Path) -> Iterator[Any]:
+    """Read what `write_records` wrote, one at a time."""
+    with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as stream:
+        rest = b""
+        while chunk := stream.read(1 << 20):
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                yield orjson.loads(line)
+
+
+def read_all(folders: Iterable[Path], name: str) -> Iterator[Any]:
+    """Read the file of that name in each folder, as the shards of a fan-out leave them, one record at a time."""
+    for folder in folders:
+        yield from read_records(folder / name)
+
+
+def text_sha256(text: str) -> str:
+    """Hex SHA-256 of a text's UTF-8 bytes."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def sample_id(recipe: str, repo: str, path: str, start: int, text: str) -> str:
+    """Id of a sample: 24 hex digits over what makes it what it is."""
+    return hashlib.sha256("\0".join((recipe, repo, path, str(start), text)).encode()).hexdigest()[:24]

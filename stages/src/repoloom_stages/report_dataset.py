@@ -1,0 +1,325 @@
+"""Stage `report-dataset`: a dataset's figures, its card and its report page, from what the other stages left.
+
+Figures are `dataset_stats`, samples to read `excerpts`, the page's looks `report_page` and the templates; this module
+reads the inputs, asks the finished samples once more whether any of them leaks, and arranges what the page shows.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+from markupsafe import Markup
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from repoloom_api.artifacts import COUNTS_FILE, Counts
+from repoloom_api.catalogue import CATALOGUE, ReportDatasetParams
+from repoloom_api.runs import GitPin, Pin, SplitMode
+from repoloom_stages.dataset_stats import (
+    LARGEST_FILES,
+    DatasetStats,
+    OutputStats,
+    Step,
+    Window,
+    add_counts,
+    check_leaks,
+    histogram,
+    length_bins,
+    quantile,
+)
+from repoloom_stages.errors import BadInput
+from repoloom_stages.excerpts import Choice, Excerpt, excerpt, read_rows
+from repoloom_stages.records import LEAK, SPLITS, TEST, TRAIN, VALIDATION, SampleSummary, read_records
+from repoloom_stages.report_page import PAINTS, compact, figure_svg, render
+from repoloom_stages.stage import Inputs, Outputs
+
+OF_FILES = ("snapshot", "index-code")
+"""Stages that count files; the others count samples."""
+
+OF_OUTPUTS = ("deduplicate", "write-output")
+"""Stages with a task for each output. The others work on all samples, or on those of a recipe and a source."""
+
+REASONS = {
+    "copy": "its code stands in another sample of the output, byte for byte",
+    "leak": "it is held out, but its code stands in training",
+    "refused": "a gate refused it",
+    "not-novel": "it is in a held-out file and shows nothing new",
+    "repeated": "another granularity has made the same text of the same lines",
+    "header-too-long": "its header leaves no room for code",
+    "gap": "it changed between the training commit and the first held-out one",
+}
+"""What reasons that do not explain themselves mean."""
+
+SHOWN_LANGUAGES = 12
+
+FIRST_BIN_FROM = 5.7
+"""Where the bin of the shortest samples, which starts at no token, begins on a logarithmic axis."""
+
+SIZE_CATEGORIES = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M", "100M<n<1B", "n>1B")
+"""As the Hub writes them: https://huggingface.co/docs/hub/datasets-cards"""
+
+
+def run(params: ReportDatasetParams, inputs: Inputs, outputs: Outputs) -> None:
+    """Write `stats.json`, `README.md` and `report.html` below `report/`. Raises BadInput for a source without git."""
+    stats, choices = _stats(params, inputs)
+    outputs.take(stats.total.samples)
+    outputs.keep(stats.total.samples)
+    document = orjson.dumps(stats.document(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    outputs.file("report/stats.json").write_bytes(document)
+    shared = _shared(stats)
+    card = render("dataset_card.md.j2", **shared, **_card(stats))
+    outputs.file("report/README.md").write_text(card, encoding="utf-8")
+    excerpts = [one for name in params.outputs for one in _excerpts(inputs, name, choices[name])]
+    page = render("dataset_report.html.j2", **shared, **_page(stats, excerpts))
+    outputs.file("report/report.html").write_text(page, encoding="utf-8")
+
+
+def _stats(params: ReportDatasetParams, inputs: Inputs) -> tuple[DatasetStats, dict[str, Choice]]:
+    """All figures, and for each output the choice of samples to read, which has seen their lengths."""
+    choices = {name: Choice() for name in params.outputs}
+    trained: set[str] = set()
+    outputs = {
+        name: OutputStats.of(_noting_code(choices[name].count(_summaries(inputs, name)), trained))
+        for name in params.outputs
+    }
+    held_out = (summary for name in params.outputs for summary in _summaries(inputs, name))
+    stats = DatasetStats(
+        name=params.name,
+        outputs=outputs,
+        sources={name: _pin(inputs, name) for name in params.sources},
+        steps=[Step(one.task, one.stage, one.label, _counts(inputs, one.task)) for one in params.counted],
+        leaks=check_leaks(held_out, trained),
+    )
+    return stats, choices
+
+
+def _summaries(inputs: Inputs, output: str) -> Iterator[SampleSummary]:
+    return read_records(inputs.one(f"summary-{output}") / "samples.jsonl.zst")
+
+
+def _noting_code(summaries: Iterator[SampleSummary], trained: set[str]) -> Iterator[SampleSummary]:
+    """The summaries; the code of training samples is noted in passing, by its hash."""
+    for summary in summaries:
+        if summary["split"] == TRAIN:
+            trained.add(summary["content"])
+        yield summary
+
+
+def _pin(inputs: Inputs, source: str) -> GitPin:
+    file = inputs.one(f"source-{source}") / "pin.json"
+    pin = Pin.model_validate_json(file.read_bytes())
+    if pin.git is None:
+        raise BadInput(f"pin.json of source {source} names no git repository, and only those can be reported yet")
+    return pin.git
+
+
+def _counts(inputs: Inputs, task: str) -> Counts:
+    files = (folder / COUNTS_FILE for folder in inputs.many(f"counts-{task}"))
+    return add_counts(Counts.model_validate_json(file.read_bytes()) for file in files)
+
+
+def _excerpts(inputs: Inputs, output: str, choice: Choice) -> Iterator[Excerpt]:
+    """Samples to read, split by split; one of each is unfolded."""
+    chosen = choice.choose(_summaries(inputs, output))
+    for split in SPLITS:
+        of_split = [summary for summary in chosen if summary["split"] == split]
+        if not of_split:
+            continue
+        rows = read_rows(inputs.one(f"output-{output}") / output / f"{split}.jsonl", {one["id"] for one in of_split})
+        for position, summary in enumerate(of_split):
+            yield excerpt(output, summary, rows[summary["id"]], unfolded=position == len(of_split) // 2)
+
+
+# What card and page show.
+
+
+@dataclass(frozen=True)
+class SourceView:
+    """A source, and how it was held out."""
+
+    name: str
+    pin: GitPin
+    windows: dict[str, Window]
+
+    @property
+    def by_time(self) -> bool:
+        """Whether its newest commits are held out."""
+        return self.pin.mode is SplitMode.TIME
+
+    @property
+    def short_url(self) -> str:
+        """Host and path."""
+        url = urlsplit(self.pin.url)
+        return f"{url.netloc}{url.path}".removesuffix(".git")
+
+    @property
+    def reason(self) -> str:
+        """The pin's reason as a sentence."""
+        return f"{self.pin.reason[:1].upper()}{self.pin.reason[1:].removesuffix('.')}."
+
+    @property
+    def first_commits(self) -> dict[str, str | None]:
+        """Of each held-out window, by time."""
+        return {VALIDATION: self.pin.validation, TEST: self.pin.test}
+
+
+@dataclass(frozen=True)
+class StepView:
+    """Tasks of a stage as one step of the flow."""
+
+    title: str
+    about: str
+    noun: str
+    counts: Counts
+
+    @property
+    def dropped(self) -> list[tuple[str, int]]:
+        """Reasons, the most frequent first."""
+        reasons = ((reason, number) for reason, number in self.counts.dropped.items() if number)
+        return sorted(reasons, key=lambda one: (-one[1], one[0]))
+
+
+def _shared(stats: DatasetStats) -> dict[str, Any]:
+    return {
+        "stats": stats,
+        "total": stats.total,
+        "sources": [SourceView(name, pin, stats.windows(pin.url)) for name, pin in stats.sources.items()],
+        "split_rows": [_split_row(name, output, split) for name, output in stats.outputs.items() for split in SPLITS],
+    }
+
+
+def _split_row(name: str, output: OutputStats, split: str) -> dict[str, Any]:
+    lengths = output.split_lengths(split)
+    return {
+        "output": name,
+        "split": split,
+        "tally": output.splits[split],
+        "median": quantile(lengths, 0.5),
+        "longest": max(lengths, default=0),
+    }
+
+
+def _card(stats: DatasetStats) -> dict[str, Any]:
+    filled = {
+        name: [split for split in SPLITS if output.splits[split].samples] for name, output in stats.outputs.items()
+    }
+    return {
+        "languages": sorted(stats.merged("languages")),
+        "size_category": SIZE_CATEGORIES[min(max(len(str(stats.total.samples)) - 3, 0), len(SIZE_CATEGORIES) - 1)],
+        "configs": [{"name": name, "filled": splits} for name, splits in filled.items() if splits],
+    }
+
+
+def _page(stats: DatasetStats, excerpts: list[Excerpt]) -> dict[str, Any]:
+    steps = _steps(stats)
+    modes = {pin.mode for pin in stats.sources.values()}
+    return {
+        "splits": stats.merged("splits"),
+        "novel_rows": [
+            {"output": name, "split": split, "novel": novel}
+            for name, output in stats.outputs.items()
+            for split, novel in output.novel.items()
+            if novel.lines
+        ],
+        "groups_are": " and ".join(
+            noun for mode, noun in ((SplitMode.TIME, "commits"), (SplitMode.FILE, "files")) if mode in modes
+        ),
+        "steps": steps,
+        "widest": max((step.counts.records_in for step in steps), default=0),
+        "reasons": {
+            reason: REASONS[reason] for reason in sorted(REASONS) if any(reason in dict(step.dropped) for step in steps)
+        },
+        "figures": list(_figures(stats)),
+        "languages": stats.merged("languages").by_tokens()[:SHOWN_LANGUAGES],
+        "granularities": stats.merged("granularities").by_tokens(),
+        "largest": _largest(stats),
+        "repetition_rows": [_repetition_row(stats, name) for name in stats.outputs],
+        "samples": excerpts,
+        "any_novel": any(part.novel for one in excerpts for part in one.parts),
+        "example_id": excerpts[0].about["id"] if excerpts else None,
+    }
+
+
+def _steps(stats: DatasetStats) -> list[StepView]:
+    """The flow: what all samples pass, the tasks of each stage added up, then what each output does."""
+    by_step: dict[tuple[str, str], list[Step]] = {}
+    for step in sorted(stats.steps, key=lambda one: _flow_order(stats, one)):
+        by_step.setdefault((step.label if step.stage in OF_OUTPUTS else "", step.stage), []).append(step)
+    return [
+        StepView(
+            title=CATALOGUE[stage].summary.capitalize(),
+            about=f"{stage} · {output}" if output else stage,
+            noun="files" if stage in OF_FILES else "samples",
+            counts=add_counts(step.counts for step in steps),
+        )
+        for (output, stage), steps in by_step.items()
+    ]
+
+
+def _flow_order(stats: DatasetStats, step: Step) -> int:
+    return 1 + list(stats.outputs).index(step.label) if step.stage in OF_OUTPUTS else 0
+
+
+def _largest(stats: DatasetStats) -> list[dict[str, Any]]:
+    files = [(tokens, path, name) for name, output in stats.outputs.items() for tokens, path, _ in output.largest]
+    return [
+        {"path": path, "output": name, "tokens": tokens, "of": stats.outputs[name].total.tokens}
+        for tokens, path, name in sorted(files, key=lambda file: (-file[0], *file[1:]))[:LARGEST_FILES]
+    ]
+
+
+def _repetition_row(stats: DatasetStats, name: str) -> dict[str, Any]:
+    output = stats.outputs[name]
+    written = add_counts(step.counts for step in stats.steps if (step.stage, step.label) == ("write-output", name))
+    return {
+        "output": name,
+        "judged": written.records_in,
+        "copies": written.dropped.get("copy", 0),
+        "leaks": written.dropped.get(LEAK, 0),
+        "repetition": output.repetition,
+        "parts": output.parts,
+        "samples": output.total.samples,
+    }
+
+
+def _figures(stats: DatasetStats) -> Iterator[dict[str, Any]]:
+    for name, output in stats.outputs.items():
+        for recipe in sorted(output.recipes):
+            lengths = output.recipe_lengths(recipe)
+            yield {
+                "output": name,
+                "recipe": recipe,
+                "median": quantile(lengths, 0.5),
+                "high": quantile(lengths, 0.95),
+                "svg": _length_figure(name, output, recipe),
+            }
+
+
+def _length_figure(name: str, output: OutputStats, recipe: str) -> Markup:
+    """Samples by tokens on a logarithmic axis, the splits stacked."""
+    edges = length_bins(max(output.recipe_lengths(recipe)))
+
+    def draw(figure: Figure) -> None:
+        axes = figure.add_axes((0.11, 0.23, 0.87, 0.73))
+        lows = [max(low, FIRST_BIN_FROM) for low in edges[:-1]]
+        below = [0] * len(lows)
+        for split in SPLITS:
+            counts = histogram(output.lengths.get((recipe, split), Counter()), edges)
+            widths = [high - low for low, high in zip(lows, edges[1:], strict=True)]
+            axes.bar(lows, counts, widths, below, align="edge", color=PAINTS[split], linewidth=0)
+            below = [low + count for low, count in zip(below, counts, strict=True)]
+        filled = [low for low, count in zip(lows, below, strict=True) if count]
+        axes.set_xlim(filled[0] / 1.2, edges[-1] * 1.2)
+        axes.set_xscale("log", base=2)
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda tokens, _: f"{tokens:,.0f}"))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda samples, _: compact(samples)))
+        axes.yaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
+        axes.set_axisbelow(True)
+        axes.grid(axis="y", color=PAINTS["line"], linewidth=0.6)
+        axes.minorticks_off()
+        axes.set_xlabel("tokens")
+
+    return figure_svg(f"Samples of {recipe} in {name} by tokens", draw)

@@ -1,0 +1,267 @@
+"""Stage `write-output`: the samples of one output, in order and on their sides, as JSON lines and as Parquet.
+
+It merges the shards' records, leaves out what the gates, `deduplicate` and `split` decided against, and gives each
+sample the columns of the output's format. It judges nothing itself, but for which lines of held-out samples are new
+(`novelty`). Memory follows one file of each shard, one row group of each split, and the held-out lines.
+"""
+
+import heapq
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from repoloom_api.catalogue import WriteOutputParams
+from repoloom_api.v1alpha1.datasetbuild import Format
+from repoloom_stages.errors import BadInput
+from repoloom_stages.novelty import Novelty, Span
+from repoloom_stages.records import LEAK, SPLITS, TRAIN, Record, SampleSummary, read_all, read_records, write_records
+from repoloom_stages.stage import Inputs, Outputs
+from repoloom_stages.tagging import tag_code
+
+ROW_GROUP_BYTES = 32_000_000
+"""Rows of so many bytes of JSON make a row group: a reader holds one, and the writer one for each split."""
+
+PROGRESS_EVERY = 500
+"""Records between two reports of progress, each a small file written."""
+
+SPAN = pa.struct([("start", pa.int64()), ("end", pa.int64()), ("group", pa.string())])
+ORIGIN = pa.struct(
+    [("path", pa.string()), ("blob", pa.string()), ("start", pa.int64()), ("end", pa.int64()), ("sha256", pa.string())]
+)
+TEXT_SCHEMA = pa.schema([("id", pa.string()), ("text", pa.string()), ("novel", pa.list_(SPAN))])
+RECORD_SCHEMA = pa.schema(
+    [
+        *((name, pa.string()) for name in ("id", "kind", "recipe", "granularity", "name", "repo", "commit")),
+        *((name, pa.string()) for name in ("committed_at", "split", "lang", "license")),
+        ("source", pa.list_(ORIGIN)),
+        ("text", pa.string()),
+        ("novel", pa.list_(SPAN)),
+        ("tokens", pa.int64()),
+        ("complete", pa.bool_()),
+        ("parsed", pa.bool_()),
+    ]
+)
+"""Every field of a record but those marked internal; `novel` is spans of the text here."""
+
+Row = dict[str, Any]
+
+
+def run(params: WriteOutputParams, inputs: Inputs, outputs: Outputs) -> None:
+    """Write `output/<name>/<split>.jsonl` and `.parquet` and `summary/samples.jsonl.zst`.
+
+    Raises BadInput if a record has no split, or a shard's records are not sorted by path.
+    """
+    selection = Selection.read(inputs)
+    novelty, total = _learned_novelty(inputs, selection)
+    layout = Layout.of(params.format)
+    with ExitStack() as stack:
+        files = {
+            split: stack.enter_context(SplitFiles(outputs.file(f"output/{params.name}/{split}"), layout.schema))
+            for split in SPLITS
+        }
+        chosen = _chosen(inputs, selection, outputs, total)
+        summaries = (_write(record, novelty, layout, files) for record in chosen)
+        write_records(outputs.file("summary/samples.jsonl.zst"), summaries)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Decisions about samples, by id."""
+
+    refused: frozenset[str]
+    copies: frozenset[str]
+    sides: Mapping[str, str]
+
+    @classmethod
+    def read(cls, inputs: Inputs) -> "Selection":
+        """The decisions that are inputs."""
+        return cls(
+            refused=frozenset(one["id"] for one in read_all(inputs.many("refused"), "ids.jsonl.zst")),
+            copies=frozenset(one["id"] for one in read_all(inputs.many("copies"), "ids.jsonl.zst")),
+            sides={one["id"]: one["split"] for one in read_all(inputs.many("splits"), "ids.jsonl.zst")},
+        )
+
+    def reason_against(self, record: Record) -> str | None:
+        """Why a record is left out, if it is."""
+        if record["id"] in self.refused:
+            return "refused"
+        if record["id"] in self.copies:
+            return "copy"
+        return None if self.side(record) else LEAK
+
+    def side(self, record: Record) -> str:
+        """Its split; empty if it is a leak. Raises BadInput for a record that `split` never saw."""
+        try:
+            return self.sides[record["id"]]
+        except KeyError:
+            place = f"{record['source'][0]['path']} ({record['recipe']})"
+            raise BadInput(f"splits/ids.jsonl.zst has no sample {record['id']} of {place}: run split again") from None
+
+
+def _learned_novelty(inputs: Inputs, selection: Selection) -> tuple[Novelty, int]:
+    """What is new in the held-out samples, and how many records there are. Reads all records, twice if need be."""
+    novelty, total = Novelty(), 0
+    for record in read_all(inputs.many("records"), "records.jsonl.zst"):
+        total += 1
+        if not selection.reason_against(record) and selection.side(record) != TRAIN:
+            novelty.hold_out(record)
+    if novelty.needs_training:
+        for record in read_all(inputs.many("records"), "records.jsonl.zst"):
+            if not selection.reason_against(record) and selection.side(record) == TRAIN:
+                novelty.learn(record)
+    return novelty, total
+
+
+def _chosen(inputs: Inputs, selection: Selection, outputs: Outputs, total: int) -> Iterator[tuple[Record, str]]:
+    """The records to write, each with its side, in order; all are counted.
+
+    A record may come twice under one id (a file that holds one function alone): the second is a copy.
+    """
+    written: set[str] = set()
+    shards = [_in_order(folder / "records.jsonl.zst") for folder in inputs.many("records")]
+    for record in heapq.merge(*shards, key=_place):
+        outputs.take()
+        if outputs.records_in % PROGRESS_EVERY == 0:
+            outputs.progress(outputs.records_in, total)
+        reason = selection.reason_against(record) or ("copy" if record["id"] in written else None)
+        if reason:
+            outputs.drop(reason)
+            continue
+        written.add(record["id"])
+        outputs.keep()
+        yield record, selection.side(record)
+
+
+def _place(record: Record) -> tuple[str | int, ...]:
+    origin = record["source"][0]
+    versions = ("", *SPLITS).index(record["split"])
+    unit = record["granularity"], record["recipe"], record["id"]
+    return record["repo"], origin["path"], origin["start"], *unit, versions
+
+
+def _file(record: Record) -> tuple[str, str]:
+    return record["repo"], record["source"][0]["path"]
+
+
+def _in_order(path: Path) -> Iterator[Record]:
+    """A shard's records, which come file by file, those of a file in the output's order."""
+    before = ("", "")
+    for file, records in groupby(read_records(path), key=_file):
+        if file < before:
+            raise BadInput(
+                f"{path.name} is not sorted: {file[1]} comes after {before[1]}; the recipe must sort by path"
+            )
+        before = file
+        yield from sorted(records, key=_place)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a format makes of a record."""
+
+    schema: Any
+    """Its columns (a pyarrow schema)."""
+    text: Callable[[str], str] = str
+    """What stands around a sample's text."""
+
+    @classmethod
+    def of(cls, format_: Format) -> "Layout":
+        """The layout of the format that is set."""
+        if format_.tagged_text:
+            return cls(TEXT_SCHEMA, tag_code)
+        return cls(TEXT_SCHEMA if format_.text else RECORD_SCHEMA)
+
+    def row(self, record: Record, side: str, spans: list[Span]) -> Row:
+        """The columns of a sample; spans move with what stands before its text."""
+        moved = self.text("\0").index("\0")
+        spans = [Span(start=span["start"] + moved, end=span["end"] + moved, group=span["group"]) for span in spans]
+        full = {**record, "split": side, "text": self.text(record["text"]), "novel": spans}
+        return {name: full[name] for name in self.schema.names}
+
+
+def _write(
+    chosen: tuple[Record, str], novelty: Novelty, layout: Layout, files: Mapping[str, "SplitFiles"]
+) -> SampleSummary:
+    """Write one sample to its split; returns what the report needs to know of it."""
+    record, side = chosen
+    spans = novelty.spans(record) if side != TRAIN else []
+    row = layout.row(record, side, spans)
+    files[side].write(row)
+    return _summary(record, row["text"], side, spans)
+
+
+def _summary(record: Record, written: str, side: str, spans: list[Span]) -> SampleSummary:
+    origin = record["source"][0]
+    new = [record["text"][span["start"] : span["end"]] for span in spans]
+    return SampleSummary(
+        id=record["id"],
+        recipe=record["recipe"],
+        granularity=record["granularity"],
+        split=side,
+        lang=record["lang"],
+        tokens=record["tokens"],
+        bytes=len(written.encode()),
+        repo=record["repo"],
+        path=origin["path"],
+        commit=record["commit"],
+        committed_at=record["committed_at"],
+        start=origin["start"],
+        end=origin["end"],
+        name=record["name"],
+        complete=record["complete"],
+        content=origin["sha256"],
+        novel_lines=sum(len(text.removesuffix("\n").split("\n")) for text in new),
+        novel_bytes=sum(len(text.encode()) for text in new),
+        novel_groups=sorted({span["group"] for span in spans}),
+    )
+
+
+class SplitFiles:
+    """The two files of one split. Empty ones are files too: no line, and no row under the same columns."""
+
+    def __init__(self, stem: Path, schema: Any) -> None:
+        self._lines = stem.with_suffix(".jsonl").open("wb")
+        # Pages cut by content and an index of them: a changed dataset uploads in parts, a viewer reads in parts.
+        # https://huggingface.co/docs/hub/datasets-libraries#optimized-parquet-files
+        self._table = pq.ParquetWriter(
+            stem.with_suffix(".parquet"),
+            schema,
+            compression="zstd",
+            use_content_defined_chunking=True,
+            write_page_index=True,
+        )
+        self._schema = schema
+        self._rows: list[Row] = []
+        self._bytes = 0
+
+    def write(self, row: Row) -> None:
+        """Write a sample to both."""
+        line = orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
+        self._lines.write(line)
+        self._rows.append(row)
+        self._bytes += len(line)
+        if self._bytes >= ROW_GROUP_BYTES:
+            self._write_row_group()
+
+    def _write_row_group(self) -> None:
+        self._table.write_table(pa.Table.from_pylist(self._rows, schema=self._schema), row_group_size=len(self._rows))
+        self._rows, self._bytes = [], 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._rows and error is None:
+            self._write_row_group()
+        self._table.close()
+        self._lines.close()

@@ -1,0 +1,101 @@
+"""Records as a recipe would make them, written in shards as its tasks would leave them.
+
+`samples.record("src/a.py", "def a(): pass\\n")` is a whole file of code without a header.
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from repoloom_stages.records import Record, SampleId, read_records, sample_id, text_sha256, write_records
+from repoloom_stages.stage import Inputs, Outputs
+
+REPO = "https://example.org/owner/example"
+COMMIT = "1" * 40
+
+
+def record(path: str, code: str, *, header: str = "", start: int = 1, **fields: Any) -> Record:
+    """A record; the fields that matter to a test as overrides."""
+    text = header + code
+    repo, recipe = fields.get("repo", REPO), fields.get("recipe", "units")
+    lines = len(code.removesuffix("\n").split("\n"))
+    content = text_sha256(code)
+    origin = {"path": path, "blob": content[:40], "start": start, "end": start + lines - 1, "sha256": content}
+    made: dict[str, Any] = {
+        "id": sample_id(recipe, repo, path, start, text),
+        "kind": "code-unit",
+        "recipe": recipe,
+        "granularity": "file",
+        "name": path,
+        "repo": repo,
+        "commit": COMMIT,
+        "committed_at": "2026-01-02T03:04:05Z",
+        "split": "",
+        "lang": "python",
+        "license": None,
+        "source": [origin | fields.pop("origin", {})],
+        "text": text,
+        "code_start": len(header),
+        "code_end": len(text),
+        "novel": [],
+        "tokens": max(1, len(text) // 4),
+        "complete": True,
+        "parsed": True,
+    }
+    return made | fields  # type: ignore[return-value]
+
+
+def sample_ids(records: Iterable[Record]) -> list[SampleId]:
+    """What a recipe writes beside its records."""
+    return [
+        SampleId(
+            id=one["id"],
+            recipe=one["recipe"],
+            repo=one["repo"],
+            path=one["source"][0]["path"],
+            start=one["source"][0]["start"],
+            split=one["split"],
+            content=one["source"][0]["sha256"],
+            bytes=len(one["text"][one["code_start"] : one["code_end"]].encode()),
+        )
+        for one in records
+    ]
+
+
+def written(folder: Path, name: str, records: Iterable[Any]) -> Path:
+    """A folder with one file of records."""
+    write_records(folder / name, records)
+    return folder
+
+
+def shards(folder: Path, records: Sequence[Record], number: int = 1) -> dict[str, tuple[Path, ...]]:
+    """The roles `records` and `ids`, in that many shards, each sorted by path."""
+    parts = [sorted(records[shard::number], key=lambda one: one["source"][0]["path"]) for shard in range(number)]
+    return {
+        "records": tuple(written(folder / f"records-{n}", "records.jsonl.zst", part) for n, part in enumerate(parts)),
+        "ids": tuple(written(folder / f"ids-{n}", "ids.jsonl.zst", sample_ids(part)) for n, part in enumerate(parts)),
+    }
+
+
+def refused(folder: Path, *records: Record) -> tuple[Path, ...]:
+    """The role `refused`: samples that a gate refused."""
+    lines = [{"id": one["id"], "gate": "long-enough"} for one in records]
+    return (written(folder / "refused", "ids.jsonl.zst", lines),)
+
+
+def run(stage: Any, params: Any, folders: dict[str, tuple[Path, ...]], out: Path) -> Outputs:
+    """Run a stage's function into a fresh folder."""
+    outputs = Outputs(out)
+    out.mkdir(parents=True)
+    stage.run(params, Inputs(folders), outputs)
+    return outputs
+
+
+def lines(path: Path) -> list[Any]:
+    """What `write_records` wrote."""
+    return list(read_records(path))
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """All files below a folder, by path."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}

@@ -1,0 +1,72 @@
+"""Shards as `snapshot` leaves them, and stages run on them in plain folders."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from repoloom_api.catalogue import CodeUnitsParams, IndexCodeParams
+from repoloom_api.v1alpha1.datasetbuild import CodeUnits, Keep
+from repoloom_stages import code_units, index_code
+from repoloom_stages.languages import TEXT, language_of
+from repoloom_stages.memos import Memo
+from repoloom_stages.records import SourceFile, read_records, write_records
+from repoloom_stages.stage import Inputs, Outputs
+from support.models import train_tokenizer
+
+
+def source_file(path: str, text: str, **fields: Any) -> SourceFile:
+    """A file of the training snapshot, with other fields as a test needs them."""
+    data = text.encode()
+    about = SourceFile(
+        repo="https://example.org/owner/example.git",
+        path=path,
+        blob=hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest(),
+        sha256=hashlib.sha256(data).hexdigest(),
+        bytes=len(data),
+        language=language_of(path) or TEXT,
+        commit="c" * 40,
+        committed_at="2026-01-02T03:04:05Z",
+        split="train",
+        novel=[],
+        text=text,
+    )
+    return SourceFile(**(about | fields))
+
+
+def write_shard(folder: Path, *files: SourceFile) -> Path:
+    """The folder that the role `files` is."""
+    write_records(folder / "files.jsonl.zst", sorted(files, key=lambda file: (file["path"], file["split"])))
+    return folder
+
+
+def index_shard(shard: Path, folder: Path, memo: Memo | None = None) -> Outputs:
+    """Run `index-code` on a shard."""
+    outputs = Outputs(folder, memo=memo or Memo())
+    index_code.run(IndexCodeParams(), Inputs({"files": (shard,)}), outputs)
+    return outputs
+
+
+def write_tokenizer(folder: Path) -> Path:
+    """The folder that the role `tokenizer` is."""
+    folder.mkdir(parents=True, exist_ok=True)
+    train_tokenizer().save(str(folder / "tokenizer.json"))
+    return folder
+
+
+def cut_units(folder: Path, *files: SourceFile, max_tokens: int = 4096, tagged: bool = False, **units: Any) -> Outputs:
+    """Index files and run `code-units` on them; `keep` and the fields of `codeUnits` as the resource has them."""
+    keep = Keep.model_validate(units.pop("keep", {}))
+    params = CodeUnitsParams(
+        recipe="units", units=CodeUnits.model_validate(units), keep=keep, max_tokens=max_tokens, tagged=tagged
+    )
+    shard = write_shard(folder / "shard", *files)
+    index_shard(shard, folder / "indexed")
+    folders = {"files": shard, "index": folder / "indexed" / "index", "tokenizer": write_tokenizer(folder / "model")}
+    outputs = Outputs(folder / "units")
+    code_units.run(params, Inputs({role: (path,) for role, path in folders.items()}), outputs)
+    return outputs
+
+
+def made(outputs: Outputs, path: str) -> list[Any]:
+    """The records of one file that a stage wrote."""
+    return list(read_records(outputs.folder / path))

@@ -1,0 +1,389 @@
+"""`report-dataset`: figures that add up, a card that loads, and a page in which nothing of a repository runs."""
+
+import json
+from collections import Counter
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from repoloom_api.artifacts import Counts
+from repoloom_api.catalogue import DeduplicateParams, ReportDatasetParams, SplitParams, WriteOutputParams
+from repoloom_api.runs import GitPin, Pin, SplitMode
+from repoloom_stages import deduplicate, report_dataset, split, write_output
+from repoloom_stages.dataset_stats import covered, histogram, length_bins, quantile
+from repoloom_stages.errors import BadInput
+from repoloom_stages.excerpts import MAX_CHARACTERS, MAX_LINES, excerpt
+from repoloom_stages.report_page import compact, figure_svg, percent, size, visible
+from repoloom_stages.stage import Outputs
+from support import samples
+
+Roles = dict[str, tuple[Path, ...]]
+
+GIT = GitPin(url=samples.REPO, head="f" * 40, train="f" * 40, mode=SplitMode.FILE, reason="its 3 commits span 2 days")
+HOSTILE = '</pre><script>alert(1)</script><img src=x onerror="alert(2)">{{ 7*7 }}\u202e'
+SUMMARY = "summary/samples.jsonl.zst"
+
+
+class Dataset:
+    """A dataset of outputs, as the stages before the report leave it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.roles: Roles = {}
+        self.counted: list[dict[str, str]] = []
+        self.outputs: list[str] = []
+
+    def count(self, stage: str, label: str, *shards: Outputs | Counts) -> None:
+        task = f"{stage}-{len(self.counted)}"
+        folders = []
+        for number, shard in enumerate(shards):
+            folders.append(self.folder / task / str(number))
+            folders[-1].mkdir(parents=True)
+            counts = Counts(records_in=shard.records_in, kept=shard.kept, dropped=dict(shard.dropped))
+            (folders[-1] / "counts.json").write_text(json.dumps(counts.document()))
+        self.roles[f"counts-{task}"] = tuple(folders)
+        self.counted.append({"task": task, "stage": stage, "label": label})
+
+    def output(self, name: str, records: list[Any], *, format_: str = "records", refused: tuple[Any, ...] = ()) -> None:
+        folder = self.folder / name
+        roles = samples.shards(folder, records)
+        roles["refused"] = samples.refused(folder, *refused)
+        params = SplitParams(validation_percent=20.0, test_percent=20.0)
+        self.count("split", "", samples.run(split, params, roles, folder / "split"))
+        copies = samples.run(deduplicate, DeduplicateParams(), roles, folder / "deduplicate")
+        self.count("deduplicate", name, copies)
+        roles |= {"copies": (folder / "deduplicate/copies",), "splits": (folder / "split/splits",)}
+        chosen = WriteOutputParams.model_validate({"name": name, "format": {format_: {}}})
+        self.count("write-output", name, samples.run(write_output, chosen, roles, folder / "out"))
+        self.outputs.append(name)
+        self.roles |= {f"output-{name}": (folder / "out/output",), f"summary-{name}": (folder / "out/summary",)}
+
+    def report(self, out: str = "report", pin: GitPin = GIT) -> Path:
+        source = self.folder / out / "pin"
+        source.mkdir(parents=True)
+        (source / "pin.json").write_text(json.dumps(Pin(git=pin).document()))
+        given = {"name": "example", "counted": self.counted, "sources": ["code"], "outputs": self.outputs}
+        params = ReportDatasetParams.model_validate(given)
+        samples.run(report_dataset, params, self.roles | {"source-code": (source,)}, self.folder / out / "out")
+        return self.folder / out / "out/report"
+
+    def published(self) -> Path:
+        """Outputs and report together, as `publish` lays them out."""
+        folder = self.folder / "published"
+        for name in self.outputs:
+            for path, data in samples.files(self.folder / name / "out/output").items():
+                (folder / path).parent.mkdir(parents=True, exist_ok=True)
+                (folder / path).write_bytes(data)
+        for path, data in samples.files(self.report("for-published")).items():
+            (folder / path).write_bytes(data)
+        return folder
+
+
+def records(number: int = 60, **fields: Any) -> list[Any]:
+    texts = [f"def function_{n}(argument):\n    return argument * {n}\n" * (1 + n % 7) for n in range(number)]
+    return [
+        samples.record(f"src/{n:03}.py", text, header=f"# src/{n:03}.py\n", **fields) for n, text in enumerate(texts)
+    ]
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    made = Dataset(tmp_path_factory.mktemp("dataset"))
+    made.count("snapshot", "code", Counts(records_in=70, kept=61, dropped={"binary": 9}))
+    made.count(
+        "code-units", "files", Counts(records_in=30, kept=30), Counts(records_in=32, kept=31, dropped={"empty": 1})
+    )
+    twins = [samples.record("twin.py", records(1)[0]["text"], header="")]
+    made.output("files", [*records(), *twins], refused=(records()[5],))
+    made.output("more", records(recipe="more", lang="rust"), format_="taggedText")
+    return made
+
+
+@pytest.fixture(scope="module")
+def report(dataset: Dataset) -> Path:
+    return dataset.report()
+
+
+def stats_of(report: Path) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((report / "stats.json").read_text())
+    return document
+
+
+def test_figures_add_up_along_every_way_to_cut_them(report: Path) -> None:
+    stats = stats_of(report)
+    for measure in ("samples", "tokens", "bytes"):
+        assert stats[measure] == sum(output[measure] for output in stats["outputs"].values())
+        for output in stats["outputs"].values():
+            for cut in ("splits", "recipes", "granularities", "languages"):
+                assert sum(part[measure] for part in output[cut].values()) == output[measure]
+    for step in stats["steps"]:
+        assert step["recordsIn"] == step["kept"] + sum(step["reasons"].values())
+
+
+def test_figures_are_those_of_the_files(dataset: Dataset, report: Path) -> None:
+    for name, output in stats_of(report)["outputs"].items():
+        for split_, figures in output["splits"].items():
+            table = pq.read_table(dataset.folder / name / f"out/output/{name}/{split_}.parquet")
+            assert figures["samples"] == table.num_rows
+            assert figures["bytes"] == sum(len(text.encode()) for text in table["text"].to_pylist())
+
+
+def test_lengths_hold_every_sample(report: Path) -> None:
+    recipe = stats_of(report)["outputs"]["files"]["recipes"]["units"]
+    assert sum(recipe["lengths"]["histogram"]["samples"]) == recipe["samples"]
+    quantiles = list(recipe["lengths"]["quantiles"].values())
+    assert quantiles == sorted(quantiles)
+    assert quantiles[-1] <= recipe["lengths"]["longest"]
+
+
+def test_drops_are_summed_over_shards_and_named(report: Path) -> None:
+    dropped = {(step["stage"], step["label"]): step["reasons"] for step in stats_of(report)["dropped"]}
+    assert dropped["snapshot", "code"] == {"binary": 9}
+    assert dropped["code-units", "files"] == {"empty": 1}
+    assert dropped["write-output", "files"] == {"refused": 1}
+    page = (report / "report.html").read_text()
+    assert "binary 9" in page
+    assert "<strong>62</strong> samples in" in page
+
+
+def test_repetition_counts_a_line_as_often_as_it_is_shown(tmp_path: Path) -> None:
+    made = Dataset(tmp_path)
+    whole = samples.record("a.py", "one = 1\ntwo = 2\nthree = 3\nfour = 4\n")
+    part = samples.record("a.py", "two = 2\nthree = 3\n", start=2, granularity="function")
+    made.output("files", [whole, part])
+    assert stats_of(made.report())["outputs"]["files"]["repetition"] == 1.5
+
+
+def test_a_planted_leak_is_found_and_told(tmp_path: Path) -> None:
+    made = Dataset(tmp_path)
+    made.output("files", records())
+    summaries = samples.lines(tmp_path / "files/out" / SUMMARY)
+    trained = next(one for one in summaries if one["split"] == "train")
+    held_out = next(one for one in summaries if one["split"] == "test")
+    assert stats_of(made.report("clean"))["leaks"]["leaked"] == 0
+    held_out["content"] = trained["content"]
+    samples.written(tmp_path / "files/out", SUMMARY, summaries)
+    report = made.report("leaky")
+    assert stats_of(report)["leaks"]["leaked"] == 1
+    assert '<p class="note bad">' in (report / "report.html").read_text()
+
+
+def test_the_same_dataset_gives_the_same_report(dataset: Dataset, report: Path) -> None:
+    assert samples.files(report) == samples.files(dataset.report("again"))
+
+
+def test_the_card_loads_with_datasets_and_holds_what_the_json_lines_hold(dataset: Dataset) -> None:
+    from datasets import load_dataset
+
+    folder = dataset.published()
+    for name in dataset.outputs:
+        loaded = load_dataset(str(folder), name, cache_dir=str(dataset.folder / "cache"))
+        for split_, table in loaded.items():
+            lines = [json.loads(line) for line in (folder / name / f"{split_}.jsonl").read_text().splitlines()]
+            assert table.to_list() == lines
+            assert pq.read_schema(folder / name / f"{split_}.parquet").names == table.column_names
+    path = str(folder / "files/test.jsonl")
+    as_json = load_dataset("json", data_files=path, split="train", cache_dir=str(dataset.folder / "cache"))
+    assert as_json.column_names == load_dataset(str(folder), "files", split="test").column_names
+
+
+def test_the_card_names_the_sources_and_only_splits_with_samples(tmp_path: Path) -> None:
+    made = Dataset(tmp_path)
+    made.output("files", records(1))
+    card = (made.report() / "README.md").read_text()
+    front = yaml.safe_load(card.split("---\n")[1])
+    assert front["configs"] == [
+        {"config_name": "files", "default": True, "data_files": [{"split": "train", "path": "files/train.parquet"}]}
+    ]
+    assert front["size_categories"] == ["n<1K"]
+    assert (front["pretty_name"], front["license"], "python" in front["tags"]) == ("example", "other", True)
+    assert f"| code | {samples.REPO} | `{'f' * 40}` | `{'f' * 40}` |" in card
+
+
+def test_an_empty_dataset_has_a_report(tmp_path: Path) -> None:
+    made = Dataset(tmp_path)
+    made.output("files", [])
+    report = made.report()
+    assert stats_of(report)["samples"] == 0
+    assert "no sample was written" in (report / "report.html").read_text()
+    assert yaml.safe_load((report / "README.md").read_text().split("---\n")[1])["configs"] is None
+
+
+def test_a_history_held_out_by_time_shows_its_windows(tmp_path: Path) -> None:
+    novel = [{"start": 1, "end": 1, "group": "c" * 40}]
+    made = Dataset(tmp_path)
+    dated = [
+        samples.record("a.py", "old = 1\n", split="train", committed_at="2026-01-05T00:00:00Z"),
+        samples.record("b.py", "new = 1\n", split="test", committed_at="2026-03-01T00:00:00Z", novel=novel),
+        samples.record("c.py", "newer = 1\n", split="test", committed_at="2026-04-02T00:00:00Z", novel=novel),
+    ]
+    made.output("files", dated)
+    pin = GitPin(url=samples.REPO, head="d" * 40, train="a" * 40, test="e" * 40, mode=SplitMode.TIME, reason="why")
+    page = (made.report(pin=pin) / "report.html").read_text()
+    assert "2026-03-01 to 2026-04-02" in page
+    assert "aaaaaaaaaaaa" in page
+    assert "eeeeeeeeeeee" in page
+    assert "<mark>newer = 1\n</mark>" in page
+    assert "Of commits" in page
+
+
+def test_a_source_that_is_no_repository_is_refused(dataset: Dataset, tmp_path: Path) -> None:
+    (tmp_path / "pin.json").write_text(json.dumps({"tiny": {"sha256": "0" * 64}}))
+    params = ReportDatasetParams(name="example", counted=(), sources=("code",), outputs=())
+    with pytest.raises(BadInput, match=r"pin\.json of source code"):
+        samples.run(report_dataset, params, {"source-code": (tmp_path,)}, tmp_path / "out")
+
+
+# The page is inert.
+
+
+class Page(HTMLParser):
+    """Collects a page's elements, and complains about tags that do not match."""
+
+    VOID = frozenset({"meta", "br", "img", "link", "hr", "input"})
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+        self._open: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+@pytest.fixture(scope="module")
+def hostile_page(tmp_path_factory: pytest.TempPathFactory) -> Page:
+    made = Dataset(tmp_path_factory.mktemp("hostile"))
+    made.output("files", [samples.record(f"{HOSTILE}{n}.py", f"{HOSTILE} = {n}\n", name=HOSTILE) for n in range(9)])
+    return Page((made.report() / "report.html").read_text())
+
+
+def test_hostile_text_is_text(hostile_page: Page) -> None:
+    tags = Counter(tag for tag, _ in hostile_page.elements)
+    assert not {"script", "img", "iframe", "object", "embed", "link", "form", "base"} & set(tags)
+    assert not any(name.startswith("on") for _, attributes in hostile_page.elements for name in attributes)
+    shown = "".join(hostile_page.text)
+    assert '</pre><script>alert(1)</script><img src=x onerror="alert(2)">{{ 7*7 }}\ufffd = ' in shown
+    assert "\u202e" not in shown
+
+
+def test_the_page_asks_for_nothing_and_allows_no_script(hostile_page: Page) -> None:
+    policies = [
+        one["content"] for tag, one in hostile_page.elements if one.get("http-equiv") == "Content-Security-Policy"
+    ]
+    assert policies == ["default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"]
+    references = {
+        attributes[name]
+        for _, attributes in hostile_page.elements
+        for name in ("src", "href", "xlink:href", "data", "action", "poster")
+        if attributes.get(name)
+    }
+    assert {one for one in references if one and not one.startswith("#")} == {samples.REPO}
+
+
+def test_ids_in_a_page_are_its_own(report: Path) -> None:
+    page = Page((report / "report.html").read_text())
+    ids = [attributes["id"] for _, attributes in page.elements if attributes.get("id")]
+    assert [one for one, number in Counter(ids).items() if number > 1] == []
+
+
+# Parts.
+
+
+@given(st.lists(st.integers(1, 5000), min_size=1), st.floats(0.01, 1))
+def test_quantiles_are_those_of_the_sorted_lengths(values: list[int], share: float) -> None:
+    found = quantile(Counter(values), share)
+    assert sum(value <= found for value in values) >= share * len(values)
+    assert sum(value < found for value in values) < share * len(values)
+
+
+@given(st.lists(st.integers(1, 100_000), min_size=1))
+def test_every_length_falls_in_one_bin(values: list[int]) -> None:
+    edges = length_bins(max(values))
+    assert edges == sorted(set(edges))
+    assert sum(histogram(Counter(values), edges)) == len(values)
+
+
+@given(st.lists(st.tuples(st.integers(1, 60), st.integers(0, 20)).map(lambda one: (one[0], one[0] + one[1]))))
+def test_covered_lines_are_counted_once(stretches: list[tuple[int, int]]) -> None:
+    assert covered(stretches) == len({line for start, end in stretches for line in range(start, end)})
+
+
+@given(st.text(st.sampled_from("a\n"), max_size=300), st.integers(0, 300), st.integers(0, 300))
+def test_an_excerpt_is_a_stretch_of_the_text_with_its_novelty(text: str, start: int, end: int) -> None:
+    start, end = min(start, end, len(text)), min(max(start, end), len(text))
+    spans = [{"start": start, "end": end, "group": "c"}] if start < end else []
+    made = excerpt("out", {}, {"text": text, "novel": spans}, unfolded=False)  # type: ignore[typeddict-item]
+    shown = "".join(part.text for part in made.parts)
+    assert shown in text
+    assert shown.count("\n") <= MAX_LINES
+    assert len(shown) <= MAX_CHARACTERS
+    assert (shown == text) == (made.before == made.after == 0)
+    assert all(part.text in text[start:end] for part in made.parts if part.novel)
+    assert any(part.novel and part.text for part in made.parts) == bool(spans)
+
+
+def test_a_very_long_line_is_cut() -> None:
+    made = excerpt("out", {}, {"text": "x" * 50_000, "novel": []}, unfolded=False)  # type: ignore[typeddict-item]
+    assert ("".join(part.text for part in made.parts), made.after) == ("x" * MAX_CHARACTERS, 1)
+
+
+NUMBERS = {
+    "small": (compact(12), "12"),
+    "four digits": (compact(9_999), "9,999"),
+    "thousands": (compact(12_345), "12.3 k"),
+    "up to the next unit": (compact(999_600), "1.00 M"),
+    "millions": (compact(7_654_321), "7.65 M"),
+    "bytes": (size(999), "999 B"),
+    "kilobytes": (size(1_000), "1.00 kB"),
+    "huge": (size(10**18), "1,000,000 TB"),
+    "share": (percent(1, 8), "12.5 %"),
+    "share of nothing": (percent(0, 0), "0.0 %"),
+}
+
+
+@pytest.mark.parametrize("case", NUMBERS)
+def test_numbers_are_for_people(case: str) -> None:
+    shown, expected = NUMBERS[case]
+    assert shown == expected.replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def test_hidden_characters_are_shown() -> None:
+    assert visible("a\tb\nc\r\0\x1b[31m\u202e\u2066\u200b\x7fé") == "a\tb\nc␍␀␛[31m\ufffd\ufffd\ufffd\ufffdé"
+
+
+def test_a_figure_takes_the_page_s_colours_and_escapes_text() -> None:
+    def draw(figure: Any) -> None:
+        axes = figure.add_axes((0.1, 0.1, 0.8, 0.8))
+        axes.bar([1, 2], [3, 4], color="#040404")
+        axes.set_xlabel("$\\frac <script>")
+
+    drawing = figure_svg('a "title"', draw)
+    assert drawing == figure_svg('a "title"', draw)
+    assert drawing.startswith('<svg role="img" aria-label="a &#34;title&#34;" ')
+    assert "fill: var(--train)" in drawing
+    assert "&lt;script&gt;" in drawing
+    assert "DejaVu" not in drawing
+    assert "<style" not in drawing
+    assert "#0" not in drawing.replace('href="#', "")
