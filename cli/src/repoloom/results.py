@@ -1,0 +1,124 @@
+"""Results out of the store: into `--out`, and back to what they came from."""
+
+import json
+import shutil
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from repoloom_api.artifacts import RESULT_MANIFEST, Manifest, canonical_json
+from repoloom_api.resources import FOLDERS
+from repoloom_api.runs import Result, RunRecord
+from repoloom_stages.artifact_store import ArtifactStore
+from repoloom_stages.errors import BadInput
+from repoloom_stages.gc import run_record_name
+from repoloom_stages.publication import latest_result
+from repoloom_stages.records import read_records
+
+RECORD_STAGES = frozenset({"code-units"})
+"""Stages whose artifacts hold samples as they were made."""
+
+
+def export(artifacts: ArtifactStore, result: Result, out: Path, *, published: bool) -> Path:
+    """Write a result's folder below `out`, whole or not at all; returns it. Nothing is done if it is there already."""
+    parent = out / (FOLDERS[result.kind] if published else "candidates")
+    target = parent / result.name
+    listing = canonical_json(result.document())
+    if (target / RESULT_MANIFEST).is_file() and (target / RESULT_MANIFEST).read_bytes() == listing:
+        return target
+    fresh = parent / f".{result.name}-{uuid.uuid4().hex}"
+    try:
+        fresh.mkdir(parents=True)
+        artifacts.fetch(result.files, fresh)
+        (fresh / RESULT_MANIFEST).write_bytes(listing)
+        _replace(target, fresh)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return target
+
+
+def _replace(target: Path, fresh: Path) -> None:
+    """Put a folder in another's place. Between the two renames there is none; a folder cannot be swapped portably."""
+    old = fresh.with_name(f"{fresh.name}-old")
+    if target.exists():
+        target.rename(old)
+    fresh.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def find_result(artifacts: ArtifactStore, name: str) -> Result:
+    """The newest published result of that name, of either kind. Raises BadInput if there is none."""
+    found = [result for kind in FOLDERS if (result := latest_result(artifacts, kind, name))]
+    if not found:
+        known = sorted({one.name.split("/")[2] for one in artifacts.list("published/")})
+        hint = f"published here: {', '.join(known)}" if known else "nothing is published here yet"
+        raise BadInput(f"no published result named {name} in {artifacts.store.url}; {hint}")
+    if len(found) > 1:
+        raise BadInput(f"a DatasetBuild and a FineTune are both named {name}; say which with --kind")
+    return found[0]
+
+
+def run_records(artifacts: ArtifactStore) -> list[RunRecord]:
+    """Finished runs, newest first."""
+    objects = [one for one in artifacts.list("runs/") if run_record_name(one.name)]
+    ordered = sorted(objects, key=lambda one: (one.modified, one.name), reverse=True)
+    return [RunRecord.model_validate_json(data) for one in ordered if (data := artifacts.get(one.name))]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Where a sample is from, and what made it."""
+
+    record: dict[str, Any]
+    run: RunRecord
+    lineage: list[str]
+    """The task that made it, then what that read, back to the snapshot."""
+
+
+def explain(artifacts: ArtifactStore, sample: str, scratch: Path) -> Explanation:
+    """Find a sample by its id in the records of finished runs. Raises BadInput if no run made it."""
+    for run in run_records(artifacts):
+        for name, task in run.tasks.items():
+            if task.stage not in RECORD_STAGES:
+                continue
+            manifest = artifacts.manifest(task.stage, task.key)
+            record = manifest and _find_record(artifacts, manifest, sample, scratch)
+            if record:
+                return Explanation(record, run, _lineage(run, name))
+    raise BadInput(f"no finished run in {artifacts.store.url} made a sample with the id {sample}")
+
+
+def _find_record(artifacts: ArtifactStore, manifest: Manifest, sample: str, scratch: Path) -> dict[str, Any] | None:
+    entries = [entry for entry in manifest.files if entry.path.startswith("records/")]
+    artifacts.fetch(entries, scratch)
+    for entry in entries:
+        for record in read_records(scratch / entry.path):
+            if record["id"] == sample:
+                return dict(record)
+    return None
+
+
+def _lineage(run: RunRecord, name: str) -> list[str]:
+    found = [name]
+    for each in found:
+        found += [one for one in run.tasks[each].reads if one not in found and one in run.tasks]
+    return found
+
+
+def stats_of(artifacts: ArtifactStore, result: Result) -> dict[str, Any]:
+    """The statistics of a published dataset."""
+    data = artifacts.read_path(result.files, "stats.json")
+    return dict(json.loads(data)) if data else {"outputs": {}, "dropped": []}
+
+
+def sample_texts(artifacts: ArtifactStore, result: Result, number: int) -> Iterator[tuple[str, str, str]]:
+    """The first few samples of each output and split, as (output, split, text)."""
+    for entry in result.files:
+        if not entry.path.endswith(".jsonl"):
+            continue
+        output, split = entry.path.removesuffix(".jsonl").split("/")
+        for line in artifacts.read(entry).split(b"\n")[:number]:
+            if line:
+                yield output, split, json.loads(line)["text"]
