@@ -8,6 +8,7 @@ import pytest
 for name in ("GITHUB_TOKEN", "HF_TOKEN", "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "REPOLOOM_STORE"):
     os.environ.pop(name, None)
 os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # as in stages' processes: see repoloom_stages.__main__
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

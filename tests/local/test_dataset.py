@@ -143,19 +143,16 @@ def test_pins_repeat_a_run_after_the_source_moved_on(
     assert dataset(tmp_path) == dataset(reference)
 
 
-def test_after_one_more_commit_only_the_changed_files_are_indexed(
-    reference: Path, build: Path, history: Repository, tmp_path: Path
-) -> None:
-    shutil.copytree(reference / "store", tmp_path / "store")
+def test_after_one_more_commit_only_the_changed_files_are_indexed(history: Repository, tmp_path: Path) -> None:
+    """Held out by file, so that the commit moves no cut: by time, a file may also come out of the gap."""
+    build = write_yaml(tmp_path / "build.yaml", dataset_build(refine={"split": {"byFile": {}}}))
+    assert repoloom(*arguments(build, history, tmp_path)).code == 0
     moved = copy_of(history, tmp_path / "moved")
     changed = {f"pkg/new_{number}.py": python_module(random.Random(number)) for number in range(3)}
     moved.commit(changed, message="three files", when="2024-05-02T00:00:00")
     ended = repoloom(*arguments(build, moved, tmp_path))
     assert ended.code == 0, ended.said
-    index = next(line for line in ended.out.splitlines() if line.strip().startswith("index-code-1"))
-    new = int(ended.out.split(" files new")[0].split()[-1])
-    # By time, moving the head moves the cut too: a file may pass from the future into training with its content known.
-    assert new == 3, index
+    assert " 3 files new" in ended.out
     fresh = tmp_path / "fresh"
     assert repoloom(*arguments(build, moved, fresh)).code == 0
     assert dataset(tmp_path) == dataset(fresh)

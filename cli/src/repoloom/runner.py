@@ -137,7 +137,10 @@ class Runner:
         for task in self.lookup.plan.tasks:
             if task.name in self._finished or not set(self._needs(task)) <= self._finished:
                 continue
-            shards = self.lookup.shards(task) or ()
+            shards = self.lookup.shards(task)
+            if shards is None:  # what lists them was done, and has turned out damaged
+                self._look_again()
+                return []
             for shard in shards:
                 self._look_at((task.name, shard), task, ready)
             if all((task.name, shard) in self._done for shard in shards):

@@ -3,6 +3,7 @@
 import argparse
 import ctypes
 import json
+import os
 import signal
 import sys
 from dataclasses import asdict
@@ -21,6 +22,9 @@ PR_SET_PDEATHSIG = 1
 def main() -> int:
     """Run the task; the exit code says what became of it (0, 64, 65, 66, 75, or 1 for a fault of ours)."""
     arguments = _arguments()
+    # Torch's threads spin while they wait, and starve each other when tasks share cores: training took 5 times the time
+    # beside another process. OpenMP reads this when torch is loaded, which is later.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if arguments.die_with_parent:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     plan = Plan.model_validate_json(arguments.plan.read_bytes())

@@ -5,7 +5,8 @@ manifest that names them is put after them, once, and only if absent.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -114,33 +115,36 @@ class ArtifactStore:
             entry = FileEntry(
                 path=path.relative_to(folder).as_posix(), sha256=file_sha256(path), bytes=path.stat().st_size
             )
-            if not self.store.exists(self.name(blob_name(entry.sha256))):
-                self.store.put_file(self.name(blob_name(entry.sha256)), path)
+            # Also where there is such a blob: it may be damaged, and what made it runs again for that very reason.
+            self.store.put_file(self.name(blob_name(entry.sha256)), path)
             files.append(entry)
         return tuple(sorted(files, key=lambda entry: entry.path))
 
     def fetch(self, files: Iterable[FileEntry], into: Path) -> None:
-        """Write files below a folder, verified. Raises Damaged if one is missing or not what its name says."""
-        for entry in files:
-            target = into / entry.path
-            if not target.resolve().is_relative_to(into.resolve()):
-                raise Damaged(entry)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if not self.store.get_file(self.name(blob_name(entry.sha256)), target):
-                raise Damaged(entry)
-            if file_sha256(target) != entry.sha256:
-                self.delete(blob_name(entry.sha256))
-                raise Damaged(entry)
+        """Write files below a folder, verified. Raises Damaged with all that are missing or not what they should be."""
+        damaged = [entry for entry in files if not self._fetched(entry, into / entry.path, into)]
+        if damaged:
+            raise Damaged(damaged)
+
+    def _fetched(self, entry: FileEntry, target: Path, into: Path) -> bool:
+        if not target.resolve().is_relative_to(into.resolve()):
+            return False
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not self.store.get_file(self.name(blob_name(entry.sha256)), target):
+            return False
+        if file_sha256(target) != entry.sha256:
+            self.delete(blob_name(entry.sha256))
+            return False
+        return True
 
     def read(self, entry: FileEntry) -> bytes:
         """Content of a small file, verified. Raises Damaged as `fetch` does."""
         data = self.get(blob_name(entry.sha256))
-        if data is None:
-            raise Damaged(entry)
-        if sha256_of(data) != entry.sha256:
+        if data is not None and sha256_of(data) == entry.sha256:
+            return data
+        if data is not None:
             self.delete(blob_name(entry.sha256))
-            raise Damaged(entry)
-        return data
+        raise Damaged([entry])
 
     def read_path(self, files: Iterable[FileEntry], path: str) -> bytes | None:
         """Content of the file of that path; None if there is none."""
@@ -150,22 +154,24 @@ class ArtifactStore:
         """Forget an artifact whose files are gone, so that its task runs again."""
         self.delete(manifest_name(manifest.stage, manifest.key))
 
-    def copy_files(self, files: Iterable[FileEntry], prefix: str) -> None:
-        """Give stored files readable names below a prefix."""
+    def copy_files(self, files: Sequence[FileEntry], prefix: str) -> None:
+        """Give stored files readable names below a prefix. Raises Damaged as `fetch` does, before any is copied."""
+        with tempfile.TemporaryDirectory(prefix="repoloom-") as folder:
+            self.fetch(files, Path(folder))
         for entry in files:
             self.store.copy(self.name(blob_name(entry.sha256)), self.name(prefix + entry.path))
 
 
 class Damaged(TryAgain):
-    """A stored file is missing or is not what its name says."""
+    """Stored files are missing or are not what their names say."""
 
     reason = "StageFailed"
 
-    def __init__(self, entry: FileEntry) -> None:
-        super().__init__(
-            f"the stored file {blob_name(entry.sha256)} ({entry.path}) is missing or damaged; what made it runs again"
-        )
-        self.entry = entry
+    def __init__(self, entries: Sequence[FileEntry]) -> None:
+        names = ", ".join(f"{blob_name(entry.sha256)} ({entry.path})" for entry in entries[:3])
+        more = f" and {len(entries) - 3} more" if len(entries) > 3 else ""
+        super().__init__(f"stored files are missing or damaged, and what made them runs again: {names}{more}")
+        self.entries = frozenset(entries)
 
 
 def file_sha256(path: Path) -> str:

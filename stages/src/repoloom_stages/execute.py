@@ -27,7 +27,7 @@ from repoloom_stages.artifact_store import Damaged
 from repoloom_stages.code_digest import code_digest, module_name
 from repoloom_stages.errors import TryAgain
 from repoloom_stages.kept import MemoPacks, StoredCheckpoints
-from repoloom_stages.lookup import Found, Lookup, Missing, Unknown, Views, unit_name
+from repoloom_stages.lookup import Found, Lookup, Missing, Unknown, View, Views, unit_name
 from repoloom_stages.publication import Publication, latest_result
 from repoloom_stages.stage import Inputs, Outputs
 
@@ -67,19 +67,19 @@ def execute(
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="repoloom-")))
         try:
             inputs = _fetch(lookup, task, found, folder / "inputs", checkouts or {})
+            outputs = Outputs(folder / "outputs")
+            outputs.folder.mkdir()
+            if task.stage == "publish":
+                outputs.publication = _publication(lookup, task, found.views)
+            memos = MemoPacks(artifacts, task.stage, shard) if CATALOGUE[task.stage].memo else None
+            if memos:
+                outputs.memo = memos.load()
+            outputs.checkpoints = StoredCheckpoints(artifacts, found.key)
+            stage = importlib.import_module(f"repoloom_stages.{module_name(task.stage)}")
+            stage.run(parse_params(task.stage, task.params), inputs, outputs)
         except Damaged as damage:
-            _discard_what_holds(lookup, damage.entry)
+            _discard_what_holds(lookup, damage.entries)
             raise
-        outputs = Outputs(folder / "outputs")
-        outputs.folder.mkdir()
-        if task.stage == "publish":
-            outputs.publication = _publication(lookup, task, found.views)
-        memos = MemoPacks(artifacts, task.stage, shard) if CATALOGUE[task.stage].memo else None
-        if memos:
-            outputs.memo = memos.load()
-        outputs.checkpoints = StoredCheckpoints(artifacts, found.key)
-        stage = importlib.import_module(f"repoloom_stages.{module_name(task.stage)}")
-        stage.run(parse_params(task.stage, task.params), inputs, outputs)
         if memos:
             memos.save(outputs.memo)
         return _publish(lookup, task, found, outputs)
@@ -87,15 +87,13 @@ def execute(
 
 def _fetch(lookup: Lookup, task: Task, missing: Missing, folder: Path, checkouts: Mapping[str, Path]) -> Inputs:
     folders: dict[str, tuple[Path, ...]] = {}
+    damaged: list[FileEntry] = []
     for role, views in missing.views.items():
-        targets = tuple(folder / role / f"{number:05d}" for number in range(len(views)))
-        for target, view in zip(targets, views, strict=True):
-            target.mkdir(parents=True)
-            if role not in DIGEST_ONLY:
-                lookup.artifacts.fetch(view.files, target)
-            for path, data in view.inline.items():
-                (target / path).write_bytes(data)
-        folders[role] = targets
+        folders[role] = tuple(folder / role / f"{number:05d}" for number in range(len(views)))
+        for target, view in zip(folders[role], views, strict=True):
+            damaged += _fetch_view(lookup, view, target, wanted=role not in DIGEST_ONLY)
+    if damaged:
+        raise Damaged(damaged)
     pins = {one.pin for one in task.inputs if one.pin}
     placement = lookup.plan.placements.get(task.name, Placement())
 
@@ -112,13 +110,29 @@ def _fetch(lookup: Lookup, task: Task, missing: Missing, folder: Path, checkouts
     )
 
 
-def _discard_what_holds(lookup: Lookup, damaged: FileEntry) -> None:
-    """Forget the artifacts of this plan that hold a damaged file, so that their tasks run again."""
-    for task in lookup.plan.tasks:
-        for shard in lookup.shards(task) or ():
-            found = lookup.find(task, shard)
-            if isinstance(found, Found) and damaged in found.manifest.files:
-                lookup.artifacts.discard(found.manifest)
+def _fetch_view(lookup: Lookup, view: View, target: Path, *, wanted: bool) -> list[FileEntry]:
+    """Put a view's files into a folder; returns those that are damaged."""
+    target.mkdir(parents=True)
+    for path, data in view.inline.items():
+        (target / path).write_bytes(data)
+    try:
+        lookup.artifacts.fetch(view.files if wanted else (), target)
+    except Damaged as damage:
+        return list(damage.entries)
+    return []
+
+
+def _discard_what_holds(lookup: Lookup, damaged: frozenset[FileEntry]) -> None:
+    """Forget the artifacts of this plan that hold damaged files, so that their tasks run again.
+
+    The same content may be in several, under other paths: it is the content that is damaged.
+    """
+    hashes = {entry.sha256 for entry in damaged}
+    units = [(task, shard) for task in lookup.plan.tasks for shard in lookup.shards(task) or ()]
+    for task, shard in units:
+        found = lookup.find(task, shard)
+        if isinstance(found, Found) and any(entry.sha256 in hashes for entry in found.manifest.files):
+            lookup.artifacts.discard(found.manifest)
 
 
 def _publish(lookup: Lookup, task: Task, missing: Missing, outputs: Outputs) -> Report:

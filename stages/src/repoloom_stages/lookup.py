@@ -21,7 +21,7 @@ from repoloom_api.artifacts import (
 from repoloom_api.catalogue import CATALOGUE
 from repoloom_api.plan import SHARD, Input, Plan, Task
 from repoloom_api.runs import Pin, Pins
-from repoloom_stages.artifact_store import ArtifactStore
+from repoloom_stages.artifact_store import ArtifactStore, Damaged
 from repoloom_stages.code_digest import code_digest
 from repoloom_stages.errors import BadInput
 from repoloom_stages.publication import published_result
@@ -118,7 +118,12 @@ class Lookup:
             lister = self.find(self.plan.task(task.fan_out))
             if not isinstance(lister, Found):
                 return None
-            data = self.artifacts.read_path(lister.manifest.files, SHARDS_FILE)
+            try:
+                data = self.artifacts.read_path(lister.manifest.files, SHARDS_FILE)
+            except Damaged:
+                self.artifacts.discard(lister.manifest)
+                self.forget()
+                return None
             self._shards[task.fan_out] = tuple(json.loads(data or b"[]"))
         return self._shards[task.fan_out]
 

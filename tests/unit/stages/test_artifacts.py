@@ -183,3 +183,10 @@ def test_checkpoints_come_back_newest_first_without_the_broken_ones(
     assert "checkpoint 15 cannot be read" in capsys.readouterr().err
     checkpoints.clear()
     assert list(checkpoints.newest_first(tmp_path / "none")) == []
+
+
+def test_what_is_published_again_replaces_a_damaged_blob(artifacts: ArtifactStore, tmp_path: Path) -> None:
+    (entry,) = artifacts.store_files(folder(tmp_path, a="right"))
+    stored_blob(artifacts, entry).write_text("wrong")
+    artifacts.store_files(folder(tmp_path, a="right"))
+    assert artifacts.read(entry) == b"right"
