@@ -17,7 +17,7 @@ pytestmark = pytest.mark.xdist_group("training")  # two trainings at once would 
 SPLIT = {"trainPercent": 60, "validationPercent": 5, "testPercent": 35}
 """A packages' files make a short history; a large test window still holds enough commits to judge by."""
 
-STEPS = 40
+STEPS = 24
 
 
 def build(name: str) -> dict[str, object]:
@@ -37,7 +37,7 @@ def training(**fields: object) -> dict[str, object]:
         "epochs": 20,
         "learningRate": 2e-3,
         "batchSize": 8,
-        "checkpointSteps": 10,
+        "checkpointSteps": 6,
     } | fields
 
 
