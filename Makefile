@@ -35,7 +35,7 @@ demo: .venv/.synced ## One repository to a published adapter (REPO=URL-or-path; 
 test: .venv/.synced ## Unit, golden and local end-to-end tests
 	@echo "building the S3 server that tests talk to, where Go is at hand (minutes the first time)"
 	@$(RUN)/python tests/support/go_tools.py versitygw || echo "no S3 server: the tests that need one will say so"
-	$(PYTEST) -n $(WORKERS) --dist loadgroup -m 'not faults' tests
+	$(PYTEST) -n $(WORKERS) --dist loadfile -m 'not faults' tests
 
 faults: .venv/.synced ## Whole fault catalogues, with figures
 	$(PYTEST) -m faults -s tests

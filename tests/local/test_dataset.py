@@ -31,7 +31,6 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ],
         refine={"gates": [{"name": "long-enough", "require": {"minCharacters": 40}}]},
         outputs=[
-            {"name": "training", "recipes": ["files"], "format": {"text": {}}},
             {"name": "tagged", "recipes": ["files", "items"], "format": {"taggedText": {}}},
             {"name": "items", "recipes": ["items"]},
         ],
@@ -59,7 +58,7 @@ def dataset(where: Path) -> dict[str, str]:
 def test_a_run_leaves_a_dataset_with_report_card_and_statistics(reference: Path) -> None:
     files = dataset(reference)
     wanted = {"report.html", "README.md", "stats.json", "manifest.json"}
-    for output in ("training", "tagged", "items"):
+    for output in ("tagged", "items"):
         for split in ("train", "validation", "test"):
             wanted |= {f"{output}/{split}.jsonl", f"{output}/{split}.parquet"}
     assert set(files) == wanted
@@ -113,7 +112,7 @@ def test_inspect_shows_counts_drops_and_samples(reference: Path) -> None:
     ended = repoloom("inspect", "example", "--store", reference / "store")
     assert ended.code == 0, ended.said
     assert "report.html" in ended.out
-    assert "training" in ended.out
+    assert "tagged" in ended.out
 
 
 def test_a_second_run_finds_every_task_done(reference: Path, build: Path, history: Repository) -> None:
@@ -300,7 +299,7 @@ def test_init_writes_resources_that_are_valid_and_run_as_they_say(history: Repos
 def test_plan_says_what_is_cached_and_what_is_not_known_yet(reference: Path, build: Path, tmp_path: Path) -> None:
     done = repoloom("plan", build, "--store", reference / "store")
     assert done.code == 0, done.said
-    assert done.out.count("cached") == 15
+    assert done.out.count("cached") == 13
     fresh = repoloom("plan", build, "--store", tmp_path / "none")
     assert "unknown" in fresh.out
     assert "cached" not in fresh.out

@@ -48,16 +48,14 @@ def _replace(target: Path, fresh: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def find_result(artifacts: ArtifactStore, name: str) -> Result:
-    """The newest published result of that name, of either kind. Raises BadInput if there is none."""
-    found = [result for kind in FOLDERS if (result := latest_result(artifacts, kind, name))]
+def find_results(artifacts: ArtifactStore, name: str, *kinds: str) -> list[Result]:
+    """The newest published results of that name, of these kinds or of any. Raises BadInput if there are none."""
+    found = [result for kind in kinds or FOLDERS if (result := latest_result(artifacts, kind, name))]
     if not found:
-        known = sorted({one.name.split("/")[2] for one in artifacts.list("published/")})
+        known = sorted({"/".join(one.name.split("/")[1:3]) for one in artifacts.list("published/")})
         hint = f"published here: {', '.join(known)}" if known else "nothing is published here yet"
-        raise BadInput(f"no published result named {name} in {artifacts.store.url}; {hint}")
-    if len(found) > 1:
-        raise BadInput(f"a DatasetBuild and a FineTune are both named {name}; say which with --kind")
-    return found[0]
+        raise BadInput(f"no published {' or '.join(kinds or FOLDERS)} {name} in {artifacts.store.url}; {hint}")
+    return found
 
 
 def run_records(artifacts: ArtifactStore) -> list[RunRecord]:

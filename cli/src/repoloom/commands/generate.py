@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 from repoloom.commands import open_artifacts
-from repoloom.results import find_result, run_records
+from repoloom.results import find_results, run_records
 from repoloom_api.artifacts import below
 from repoloom_stages.artifact_store import ArtifactStore
 from repoloom_stages.errors import BadInput
@@ -32,9 +32,7 @@ def generate(
 
 def _fetch(artifacts: ArtifactStore, name: str, scratch: Path) -> tuple[Path, Path]:
     """The base model and the adapter of a FineTune's newest published result."""
-    result = find_result(artifacts, name)
-    if result.kind != "FineTune":
-        raise BadInput(f"{name} is a {result.kind}; generate needs a FineTune")
+    (result,) = find_results(artifacts, name, "FineTune")
     runs = [one for one in run_records(artifacts) if (one.kind, one.result) == ("FineTune", result.digest)]
     manifest = artifacts.manifest("fetch-model", runs[0].tasks["fetch-model-1"].key) if runs else None
     if manifest is None:

@@ -11,7 +11,7 @@ from repoloom.commands import open_artifacts
 from repoloom.commands.run import make_plan, read_pins
 from repoloom.documents import read_resources, read_settings
 from repoloom.results import explain as explain_sample
-from repoloom.results import find_result, run_records, sample_texts, stats_of
+from repoloom.results import find_results, run_records, sample_texts, stats_of
 from repoloom_api.catalogue import CATALOGUE
 from repoloom_api.plan import Plan, Task
 from repoloom_api.runs import Pins, Result
@@ -88,18 +88,19 @@ def _state(task: Task, lookup: Lookup) -> str:
 
 
 def inspect(name: str, *, store: str, namespace: str, samples: int) -> None:
-    """What a published result holds."""
+    """What a published result holds; a dataset and a model of one name, both."""
     console = Console()
     artifacts = open_artifacts(store, namespace)
-    result = find_result(artifacts, name)
-    console.print(f"[bold]{result.kind} {result.name}[/]  {result.digest}", highlight=False)
-    if result.kind == "DatasetBuild":
-        _inspect_dataset(console, artifacts, result, samples)
-    else:
-        _inspect_model(console, result)
-    console.print("\nfiles")
-    for entry in result.files:
-        console.print(f"  {entry.bytes:>12,}  {entry.path}", highlight=False)
+    for result in find_results(artifacts, name):
+        console.print(f"[bold]{result.kind} {result.name}[/]  {result.digest}", highlight=False)
+        if result.kind == "DatasetBuild":
+            _inspect_dataset(console, artifacts, result, samples)
+        else:
+            _inspect_model(console, result)
+        console.print("\nfiles")
+        for entry in result.files:
+            console.print(f"  {entry.bytes:>12,}  {entry.path}", highlight=False)
+        console.print()
 
 
 def _inspect_dataset(console: Console, artifacts: ArtifactStore, result: Result, samples: int) -> None:
@@ -116,7 +117,7 @@ def _inspect_dataset(console: Console, artifacts: ArtifactStore, result: Result,
         console.print(f"  {step['stage']} {step['label']}: dropped {reasons}", highlight=False)
     for output, split, text in sample_texts(artifacts, result, samples):
         console.print(f"\n[bold]{output}/{split}[/]")
-        console.print(escape(text), highlight=False)
+        console.print(escape(text), highlight=False, soft_wrap=True)
 
 
 def _inspect_model(console: Console, result: Result) -> None:
