@@ -44,7 +44,7 @@ spec:
       datasetBuild: {{name: {name}, output: training}}
   method:
     lora: {{rank: 16, alpha: 32}}
-  training: {{maxTokens: 512, maxSteps: 100, epochs: 5, learningRate: 2e-3, batchSize: 8}}
+  training: {{maxTokens: 512, maxSteps: 200, epochs: 5, learningRate: 5e-3, batchSize: 4}}
   # evaluate is left out: the adapter is published only if it beats its base on code newer than what it saw
 """
 
