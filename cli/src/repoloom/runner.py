@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from repoloom_api.catalogue import CATALOGUE
 from repoloom_api.plan import Task
 from repoloom_stages.errors import StageError
-from repoloom_stages.lookup import Found, Lookup, Missing
+from repoloom_stages.lookup import Found, Lookup, Missing, unit_name
 
 TRIES = 4
 """Attempts at a task that says to try again."""
@@ -36,8 +36,7 @@ class TaskFailed(StageError):
 
     def __init__(self, task: Task, shard: str | None, message: str, exit_code: int, log: Path) -> None:
         label = f" ({task.label})" if task.label else ""
-        where = f"{task.name}{f'/{shard}' if shard else ''}{label}"
-        super().__init__(f"{where}: {message}\n  log: {log}")
+        super().__init__(f"{unit_name(task, shard)}{label}: {message}\n  log: {log}")
         self.exit_code = exit_code
         self.task = task.name
 
@@ -124,32 +123,35 @@ class Runner:
         (self.logs / "plan.json").write_text(self.lookup.plan.model_dump_json(by_alias=True))
         try:
             while len(self._finished) < len(self.lookup.plan.tasks):
-                for unit in self._startable()[: self.jobs - len(self._running)]:
+                free = self.jobs - len(self._running)
+                for unit in self._startable(free) if free else ():
                     self._start(unit)
                 self._wait()
         finally:
             self._stop()
         return self.summaries
 
-    def _startable(self) -> list[Unit]:
-        """Units that can run now; those found done are noted on the way."""
+    def _startable(self, most: int) -> list[Unit]:
+        """So many units that can run now; those found done are noted on the way.
+
+        It looks no further than that: what waits for a process would be asked of the store again at every turn.
+        """
         ready: list[Unit] = []
         for task in self.lookup.plan.tasks:
-            if task.name in self._finished or not set(self._needs(task)) <= self._finished:
+            if task.name in self._finished or not set(self.lookup.plan.needs(task)) <= self._finished:
                 continue
             shards = self.lookup.shards(task)
             if shards is None:  # what lists them was done, and has turned out damaged
                 self._look_again()
                 return []
             for shard in shards:
+                if len(ready) == most:
+                    return ready
                 self._look_at((task.name, shard), task, ready)
             if all((task.name, shard) in self._done for shard in shards):
                 self._finished.add(task.name)
-                return self._startable()
+                return self._startable(most)
         return ready
-
-    def _needs(self, task: Task) -> tuple[str, ...]:
-        return tuple(name for name in self.lookup.plan.needs(task) if name != task.name)
 
     def _look_at(self, unit: Unit, task: Task, ready: list[Unit]) -> None:
         if unit in self._done or unit in self._running:

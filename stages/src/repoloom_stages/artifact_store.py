@@ -4,7 +4,6 @@ Whatever happens between two writes, a reader sees an artifact whole or not at a
 manifest that names them is put after them, once, and only if absent.
 """
 
-import hashlib
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from repoloom_api.artifacts import (
     Manifest,
     blob_name,
     canonical_json,
+    file_sha256,
     manifest_name,
     sha256_of,
     tree_digest,
@@ -172,9 +172,3 @@ class Damaged(TryAgain):
         more = f" and {len(entries) - 3} more" if len(entries) > 3 else ""
         super().__init__(f"stored files are missing or damaged, and what made them runs again: {names}{more}")
         self.entries = frozenset(entries)
-
-
-def file_sha256(path: Path) -> str:
-    """Hex SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -7,7 +7,6 @@ what a key is.
 import importlib
 import tempfile
 from collections.abc import Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from repoloom_api.artifacts import (
     sha256_of,
 )
 from repoloom_api.catalogue import CATALOGUE, PublishParams, parse_params
-from repoloom_api.plan import Placement, Plan, Task
+from repoloom_api.plan import Placement, Task
 from repoloom_api.runs import Pins, Result, RunRecord, TaskRecord
 from repoloom_stages.artifact_store import Damaged
 from repoloom_stages.code_digest import code_digest, module_name
@@ -40,7 +39,7 @@ class Report:
     """What became of a task."""
 
     digest: str
-    """Digest of its artifact; of a result, for `publish`; of the pins, for `resolve`."""
+    """Digest of its artifact; of the pins, for `resolve`; for `publish`, which makes none, the key."""
     cached: bool
     counts: Counts = field(default_factory=Counts)
     memos_reused: int = 0
@@ -53,8 +52,8 @@ def execute(
     """Do one task of a plan, or one shard of it, unless it is done. Raises StageError as its stage does, and TryAgain
     if what it reads is not there (any more).
     """
-    plan, artifacts = lookup.plan, lookup.artifacts
-    task = plan.task(task_name)
+    artifacts = lookup.artifacts
+    task = lookup.plan.task(task_name)
     pins = lookup.pins()
     if task.stage == "resolve" and pins is not None:
         return Report(_pins_digest(pins), cached=True)
@@ -63,8 +62,8 @@ def execute(
         return Report(found.manifest.digest, cached=True, counts=found.manifest.counts)
     if isinstance(found, Unknown):
         raise TryAgain(f"{task_name}: what it reads is not in the store yet")
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="repoloom-")))
+    with tempfile.TemporaryDirectory(prefix="repoloom-") as scratch:
+        folder = Path(scratch)
         try:
             inputs = _fetch(lookup, task, found, folder / "inputs", checkouts or {})
             outputs = Outputs(folder / "outputs")
@@ -128,19 +127,17 @@ def _discard_what_holds(lookup: Lookup, damaged: frozenset[FileEntry]) -> None:
     The same content may be in several, under other paths: it is the content that is damaged.
     """
     hashes = {entry.sha256 for entry in damaged}
-    units = [(task, shard) for task in lookup.plan.tasks for shard in lookup.shards(task) or ()]
-    for task, shard in units:
-        found = lookup.find(task, shard)
-        if isinstance(found, Found) and any(entry.sha256 in hashes for entry in found.manifest.files):
-            lookup.artifacts.discard(found.manifest)
+    for _, _, manifest in lookup.every_found():
+        if any(entry.sha256 in hashes for entry in manifest.files):
+            lookup.artifacts.discard(manifest)
 
 
 def _publish(lookup: Lookup, task: Task, missing: Missing, outputs: Outputs) -> Report:
-    counts = Counts(records_in=outputs.records_in, kept=outputs.kept, dropped=dict(sorted(outputs.dropped.items())))
     if task.stage == "resolve":
         return _publish_pins(lookup, outputs)
     if task.stage == "publish":
         return Report(digest=missing.key, cached=False)
+    counts = Counts(records_in=outputs.records_in, kept=outputs.kept, dropped=dict(sorted(outputs.dropped.items())))
     outputs.file(COUNTS_FILE).write_bytes(canonical_json(counts.document()))
     manifest = lookup.artifacts.publish(
         task.stage,
@@ -192,24 +189,20 @@ def _record(lookup: Lookup, result: Result, published: bool) -> RunRecord:
         name=plan.name,
         spec_digest=plan.spec_digest,
         pins=pins,
-        tasks=_task_records(lookup, plan),
+        tasks=_task_records(lookup),
         result=result.digest,
         published=published,
     )
 
 
-def _task_records(lookup: Lookup, plan: Plan) -> dict[str, TaskRecord]:
-    records = {}
-    for task in plan.tasks:
-        for shard in lookup.shards(task) or ():
-            found = lookup.find(task, shard)
-            if isinstance(found, Found):
-                manifest = found.manifest
-                records[unit_name(task, shard)] = TaskRecord(
-                    stage=manifest.stage,
-                    key=manifest.key,
-                    digest=manifest.digest,
-                    counts=manifest.counts,
-                    reads=lookup.reads(task, shard),
-                )
-    return records
+def _task_records(lookup: Lookup) -> dict[str, TaskRecord]:
+    return {
+        unit_name(task, shard): TaskRecord(
+            stage=manifest.stage,
+            key=manifest.key,
+            digest=manifest.digest,
+            counts=manifest.counts,
+            reads=lookup.reads(task, shard),
+        )
+        for task, shard, manifest in lookup.every_found()
+    }

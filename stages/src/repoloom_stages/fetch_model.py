@@ -16,8 +16,9 @@ from typing import Any
 from huggingface_hub import HfApi, snapshot_download
 from huggingface_hub.hf_api import RepoFile
 
+from repoloom_api.artifacts import file_sha256
 from repoloom_api.catalogue import FetchModelParams
-from repoloom_api.runs import HuggingFacePin, Pin
+from repoloom_api.runs import HuggingFacePin
 from repoloom_stages import tiny
 from repoloom_stages.errors import BadInput, TryAgain, UnsafeInput
 from repoloom_stages.hub import hub_errors
@@ -35,7 +36,7 @@ TOKENIZER_FILE = "tokenizer.json"
 
 def run(params: FetchModelParams, inputs: Inputs, outputs: Outputs) -> None:
     """Write `model/`. Raises UnsafeInput for a model that needs pickles or code of its own."""
-    pin = Pin.model_validate_json((inputs.one("pin") / "pin.json").read_bytes())
+    pin = inputs.pin("pin")
     folder = outputs.folder / "model"
     if pin.hugging_face:
         _download(pin.hugging_face, folder, weights=params.weights)
@@ -58,7 +59,7 @@ def _copy_tiny(folder: Path, *, weights: bool) -> None:
     for name, digest in sorted(tiny.file_digests().items()):
         if _wanted(name, weights=weights):
             shutil.copyfile(tiny.path() / name, folder / name)
-            if _sha256(folder / name) != digest:
+            if file_sha256(folder / name) != digest:
                 raise BadInput(f"the shipped {name} is damaged: install repoloom-stages again")
 
 
@@ -94,7 +95,7 @@ def _verify(pin: HuggingFacePin, folder: Path, offered: Mapping[str, RepoFile]) 
         path = folder / name
         if not path.is_file():
             raise TryAgain(f"{pin.repository}: {name} did not arrive")
-        found = _sha256(path) if entry.lfs else _git_blob(path)
+        found = file_sha256(path) if entry.lfs else _git_blob(path)
         if found != (entry.lfs.sha256 if entry.lfs else entry.blob_id):
             raise TryAgain(f"{pin.repository}: {name} is not what the commit says; it may have been cut off")
 
@@ -123,11 +124,6 @@ def _read_json(pin: HuggingFacePin, path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise BadInput(f"huggingFace.repository {pin.repository}: {path.name} is no JSON object")
     return document
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _git_blob(path: Path) -> str:

@@ -25,9 +25,7 @@ from repoloom_stages.artifact_store import ArtifactStore, Damaged
 from repoloom_stages.code_digest import code_digest
 from repoloom_stages.errors import BadInput
 from repoloom_stages.publication import published_result
-
-PIN_FILE = "pin.json"
-"""Name of the file in which a stage finds a pin."""
+from repoloom_stages.stage import PIN_FILE
 
 
 @dataclass(frozen=True)
@@ -170,6 +168,12 @@ class Lookup:
                 return None
             views.append(View(below(found.manifest.files, path)))
         return views
+
+    def every_found(self) -> list[tuple[Task, str | None, Manifest]]:
+        """Every task of the plan, or shard of it, that is done."""
+        units = [(task, shard) for task in self.plan.tasks for shard in self.shards(task) or ()]
+        looked = ((task, shard, self.find(task, shard)) for task, shard in units)
+        return [(task, shard, found.manifest) for task, shard, found in looked if isinstance(found, Found)]
 
     def reads(self, task: Task, shard: str | None) -> tuple[str, ...]:
         """Names of the tasks, or shards of them, that a task reads; those whose list is not known are left out."""

@@ -17,7 +17,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from repoloom_api.artifacts import COUNTS_FILE, Counts
 from repoloom_api.catalogue import CATALOGUE, ReportDatasetParams
-from repoloom_api.runs import GitPin, Pin, SplitMode
+from repoloom_api.runs import GitPin, SplitMode
 from repoloom_stages.dataset_stats import (
     LARGEST_FILES,
     DatasetStats,
@@ -109,8 +109,7 @@ def _noting_code(summaries: Iterator[SampleSummary], trained: set[str]) -> Itera
 
 
 def _pin(inputs: Inputs, source: str) -> GitPin:
-    file = inputs.one(f"source-{source}") / "pin.json"
-    pin = Pin.model_validate_json(file.read_bytes())
+    pin = inputs.pin(f"source-{source}")
     if pin.git is None:
         raise BadInput(f"pin.json of source {source} names no git repository, and only those can be reported yet")
     return pin.git

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from repoloom_api.artifacts import SHARDS_FILE, canonical_json
 from repoloom_api.catalogue import SnapshotParams
-from repoloom_api.runs import GitPin, Pin, SplitMode
+from repoloom_api.runs import GitPin, SplitMode
 from repoloom_stages import eligibility
 from repoloom_stages.errors import BadInput
 from repoloom_stages.git import Blobs, Change, Commit, Entry, Mirror, open_mirror
@@ -43,7 +43,7 @@ class Candidate:
 
 def run(params: SnapshotParams, inputs: Inputs, outputs: Outputs) -> None:
     """Write `shards.json` and, for each shard, `shards/<name>/files.jsonl.zst`. Raises BadInput if no file is left."""
-    pin = Pin.model_validate_json((inputs.one("pin") / "pin.json").read_bytes()).git
+    pin = inputs.pin("pin").git
     assert pin is not None  # the planner gives this stage sources, and their pins are of git
     with open_mirror(pin.url, inputs.checkout, private_addresses=inputs.allows_private(pin.url)) as mirror:
         mirror.bring(pin.head, pin.commits)

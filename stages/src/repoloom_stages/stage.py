@@ -10,10 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from repoloom_api.runs import Pin
 from repoloom_api.settings import host_is_listed
 from repoloom_stages.checkpoints import Checkpoints
 from repoloom_stages.memos import Memo
 from repoloom_stages.publication import Publication
+
+PIN_FILE = "pin.json"
+"""Name of the file in which a stage finds a pin."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,10 @@ class Inputs:
     def checkout(self) -> Path | None:
         """The clone for a task that reads one pinned source; `execute` passes no other."""
         return next(iter(self.checkouts.values()), None)
+
+    def pin(self, role: str) -> Pin:
+        """What a role's name was pinned to."""
+        return Pin.model_validate_json((self.one(role) / PIN_FILE).read_bytes())
 
     def many(self, role: str) -> tuple[Path, ...]:
         """All folders of a role; none is no error."""
