@@ -24,7 +24,7 @@ $(CURDIR)/.uv/bin/uv:
 	@$(PYTHON) -m venv .uv && .uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 # The environment is as new as the lock file and the members' declarations.
-.venv/.synced: uv.lock pyproject.toml crds/pyproject.toml stages/pyproject.toml cli/pyproject.toml | $(UV)
+.venv/.synced: uv.lock pyproject.toml crds/pyproject.toml operator/pyproject.toml stages/pyproject.toml cli/pyproject.toml | $(UV)
 	@echo "installing the locked packages into .venv (torch among them: some 5 GB)"
 	@$(UV) sync --frozen --quiet --python $(PYTHON)
 	@touch $@

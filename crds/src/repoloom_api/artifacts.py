@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote, urlencode
 
 from pydantic import Field, StringConstraints
 
@@ -109,6 +110,12 @@ def below(files: Iterable[FileEntry], prefix: str) -> tuple[FileEntry, ...]:
         for entry in files
         if entry.path.startswith(prefix)
     )
+
+
+def s3_url(bucket: str, prefix: str, **options: str | None) -> str:
+    """A place in a bucket, as `--store` reads it: endpoint, region and addressing are options of the query."""
+    query = urlencode({name: value for name, value in options.items() if value}, safe="/:[]")
+    return f"s3://{bucket}/{quote(prefix)}?{query}"
 
 
 # Names of objects, all below <prefix>/<namespace>/ of the store.

@@ -86,6 +86,8 @@ class Placement(Model):
     """Connections that list the hosts it reaches."""
     private_hosts: Items[str] = ()
     """Those of their hosts that may resolve to private addresses."""
+    pool: str | None = None
+    """Pool of nodes it runs on; none is any node."""
 
 
 class Plan(Model):
@@ -113,18 +115,36 @@ class Plan(Model):
         return tuple(dict.fromkeys(named))
 
 
+class RefusedBySettings(InvalidResource):
+    """A valid resource asks for a host or a pool that the settings do not give it."""
+
+
+_OPERATION = frozenset({"schedule", "suspend"})
+"""Fields that say when to run, not what."""
+
+
+def spec_digest(resource: Resource) -> str:
+    """Digest of what a resource asks for: its spec, without when to run.
+
+    Defaults are left out, so that a field that a later version adds changes no digest and an upgrade runs nothing anew.
+    """
+    spec = resource.spec.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    return sha256_of(canonical_json({name: value for name, value in spec.items() if name not in _OPERATION}))
+
+
 def plan(resource: Resource, settings: SettingsConfig) -> Plan:
-    """Plan a resource. Raises InvalidResource where the settings refuse what it asks for."""
+    """Plan a resource. Raises RefusedBySettings where the settings refuse what it asks for."""
     draft = _Draft(settings)
     result = _plan_dataset(resource, draft) if isinstance(resource, DatasetBuild) else _plan_model(resource, draft)
-    if draft.faults:
-        raise InvalidResource(list(dict.fromkeys(draft.faults)))  # several tasks may reach one host
     tasks = _in_order(draft.tasks)
+    draft.place((*tasks, result), resource.spec.compute.pool if isinstance(resource, FineTune) else None)
+    if draft.faults:
+        raise RefusedBySettings(list(dict.fromkeys(draft.faults)))  # several tasks may reach one host
     return Plan(
         kind=resource.kind,
         name=resource.metadata.name,
         namespace=resource.metadata.namespace,
-        spec_digest=sha256_of(canonical_json(resource.spec.document())),
+        spec_digest=spec_digest(resource),
         tasks=(*tasks, result),
         placements=draft.placements,
     )
@@ -173,6 +193,21 @@ class _Draft:
                 connections=tuple(dict.fromkeys((*before.connections, connection.name))),
                 private_hosts=tuple(dict.fromkeys((*before.private_hosts, *private))),
             )
+
+    def place(self, tasks: tuple[Task, ...], training_pool: str | None) -> None:
+        """Give every task its pool, where the settings have pools at all."""
+        if self.settings.pools is None:
+            return
+        pools = self.settings.defaults.pools
+        if training_pool and self.settings.pool(training_pool) is None:
+            there_are = ", ".join(pool.name for pool in self.settings.pools) or "none"
+            message = f"the settings have no pool named {training_pool}; there are {there_are}"
+            self.faults.append(Fault("spec.compute.pool", message))
+        for task in tasks:
+            training = CATALOGUE[task.stage].accelerator
+            pool = (training_pool or pools.training or pools.data) if training else pools.data
+            before = self.placements.get(task.name, Placement())
+            self.placements[task.name] = before.model_copy(update={"pool": pool})
 
 
 def _in_order(tasks: list[Task]) -> list[Task]:

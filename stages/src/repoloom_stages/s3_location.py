@@ -3,8 +3,9 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
+from repoloom_api.artifacts import s3_url
 from repoloom_stages.errors import BadInput
 from repoloom_stages.store import is_name
 
@@ -50,9 +51,7 @@ class Location:
     @property
     def url(self) -> str:
         """The URL that `parse` reads as this."""
-        options = {"endpoint": self.endpoint, "region": self.region, "addressing": self.addressing}
-        query = urlencode({name: value for name, value in options.items() if value}, safe="/:[]")
-        return f"s3://{self.bucket}/{quote(self.prefix)}?{query}"
+        return s3_url(self.bucket, self.prefix, endpoint=self.endpoint, region=self.region, addressing=self.addressing)
 
 
 def _split(url: str) -> SplitResult:

@@ -27,6 +27,19 @@ Revision = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._/
 """A branch, tag or commit. It cannot start with a hyphen, so no tool can take it for an option."""
 
 
+def _cron_field(value: str) -> str:
+    """A list of steps, ranges and values, or `*`."""
+    item = rf"(\*|({value})(-({value}))?)(/[1-9][0-9]?)?"
+    return rf"{item}(,{item})*"
+
+
+_CRON_FIELDS = ("[0-5]?[0-9]", "[01]?[0-9]|2[0-3]", "0?[1-9]|[12][0-9]|3[01]", "0?[1-9]|1[0-2]", "[0-7]")
+
+CRON_PATTERN = "^" + " ".join(map(_cron_field, _CRON_FIELDS)) + "$"
+
+Schedule = Annotated[str, StringConstraints(pattern=CRON_PATTERN, min_length=9, max_length=128)]
+"""Minute, hour, day of the month, month, day of the week (0 is Sunday), as in cron, in UTC."""
+
 Percent = Annotated[float, Field(ge=0, le=100)]
 
 

@@ -23,7 +23,7 @@ from repoloom_api.base import (
     ordered,
     unknown_names,
 )
-from repoloom_api.v1alpha1.common import Empty, Glob, HuggingFaceModel, Name, ObjectMeta, Percent, Revision
+from repoloom_api.v1alpha1.common import Empty, Glob, HuggingFaceModel, Name, ObjectMeta, Percent, Revision, Schedule
 from repoloom_api.v1alpha1.conditions import DatasetBuildStatus
 
 RESERVED_OUTPUT = "collected"
@@ -403,6 +403,13 @@ class DatasetBuildSpec(Model):
 
     outputs: Items[Output] = Field(default=(), max_length=64)
     """What is written; empty means one output per recipe, under its name, as `records`."""
+
+    schedule: Schedule | None = None
+    """When a cluster builds it anew, as in cron, in UTC: `0 3 * * 1` is every Monday at three. A tick that falls into a
+    run is left out."""
+
+    suspend: bool = False
+    """True stops the run that is under way and starts no other, until it is false again."""
 
     def effective_outputs(self) -> Items[Output]:
         """The outputs written down, or one per recipe."""

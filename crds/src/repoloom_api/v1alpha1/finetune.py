@@ -1,11 +1,12 @@
 """FineTune: a base model and datasets in, a judged adapter out."""
 
 from collections.abc import Iterator
+from enum import StrEnum
 from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from repoloom_api.base import Items, Model, Path, Raw, Rule, only_one
+from repoloom_api.base import Items, Lax, Model, Path, Raw, Rule, only_one
 from repoloom_api.v1alpha1.common import Empty, HuggingFaceModel, Name, ObjectMeta
 from repoloom_api.v1alpha1.conditions import FineTuneStatus
 
@@ -31,6 +32,15 @@ class BaseModelChoice(Model):
     """The small Llama that Repoloom ships: 2 million parameters, trained on Python's standard library, for CPUs."""
 
 
+class Follow(StrEnum):
+    """What a newer dataset means to a FineTune that has started."""
+
+    PINNED = "Pinned"
+    """Nothing: it stays with the dataset it started on."""
+    LATEST = "Latest"
+    """It is trained again."""
+
+
 class DatasetReference(Model):
     """One output of a DatasetBuild in the same namespace, pinned to a digest when a run starts."""
 
@@ -39,6 +49,9 @@ class DatasetReference(Model):
 
     output: Name
     """Name of one of its outputs."""
+
+    follow: Lax[Follow] = Follow.PINNED
+    """What a newer dataset means once the FineTune has started."""
 
 
 class Data(Model):
@@ -148,6 +161,13 @@ class Evaluate(Model):
     confidence."""
 
 
+class Compute(Model):
+    """Where it trains."""
+
+    pool: Name | None = None
+    """Name of a pool in the settings; left out, the settings' default. Locally it is this machine."""
+
+
 class FineTuneSpec(Model):
     """What to tune, on what, how, and what it must show to be published."""
 
@@ -167,6 +187,12 @@ class FineTuneSpec(Model):
 
     evaluate: Evaluate = Evaluate()
     """How the result is judged."""
+
+    compute: Compute = Compute()
+    """Where it trains."""
+
+    suspend: bool = False
+    """True stops the run that is under way and starts no other, until it is false again."""
 
     def references(self) -> Iterator[tuple[str, DatasetReference]]:
         """Every dataset it names, with the field that names it."""
