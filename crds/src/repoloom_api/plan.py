@@ -79,13 +79,22 @@ class Task(Model):
     """For people: the source, recipe or output it works on. It is in no key."""
 
 
+class Reach(Model):
+    """A connection of the settings, as a task uses it."""
+
+    connection: str
+    """Its name; a credential of that name goes to these hosts and no others."""
+    hosts: Items[str]
+    """What it lists; `*.` stands for any subdomain."""
+    private_addresses: bool
+    """Whether these hosts may resolve to loopback, private or link-local addresses."""
+
+
 class Placement(Model):
     """What the settings say about a task; never part of a key."""
 
-    connections: Items[str] = ()
-    """Connections that list the hosts it reaches."""
-    private_hosts: Items[str] = ()
-    """Those of their hosts that may resolve to private addresses."""
+    reaches: Items[Reach] = ()
+    """Connections to the hosts it reaches; empty where it reaches none, or the settings list none."""
     pool: str | None = None
     """Pool of nodes it runs on; none is any node."""
 
@@ -187,12 +196,11 @@ class _Draft:
             self.faults.append(Fault(field, f"no connection in the settings lists the host {host}"))
         connection = self.settings.connection_for(host)
         if connection:
-            private = connection.hosts if connection.private_addresses is Access.ALLOWED else ()
+            allowed = connection.private_addresses is Access.ALLOWED
+            reach = Reach(connection=connection.name, hosts=connection.hosts, private_addresses=allowed)
             before = self.placements.get(task, Placement())
-            self.placements[task] = Placement(
-                connections=tuple(dict.fromkeys((*before.connections, connection.name))),
-                private_hosts=tuple(dict.fromkeys((*before.private_hosts, *private))),
-            )
+            if reach not in before.reaches:
+                self.placements[task] = Placement(reaches=(*before.reaches, reach))
 
     def place(self, tasks: tuple[Task, ...], training_pool: str | None) -> None:
         """Give every task its pool, where the settings have pools at all."""

@@ -94,7 +94,7 @@ def _fetch(lookup: Lookup, task: Task, missing: Missing, folder: Path, checkouts
     if damaged:
         raise Damaged(damaged)
     pins = {one.pin for one in task.inputs if one.pin}
-    placement = lookup.plan.placements.get(task.name, Placement())
+    reaches = lookup.plan.placements.get(task.name, Placement()).reaches
 
     def latest_dataset(name: str) -> str | None:
         result = latest_result(lookup.artifacts, "DatasetBuild", name)
@@ -105,7 +105,7 @@ def _fetch(lookup: Lookup, task: Task, missing: Missing, folder: Path, checkouts
         digests={role: tuple(view.digest for view in views) for role, views in missing.views.items()},
         checkouts={pin: path for pin, path in checkouts.items() if task.stage == "resolve" or pin in pins},
         latest_dataset=latest_dataset,
-        private_hosts=placement.private_hosts,
+        private_hosts=tuple(host for reach in reaches if reach.private_addresses for host in reach.hosts),
     )
 
 

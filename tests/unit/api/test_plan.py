@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from repoloom_api.catalogue import CATALOGUE, parse_params
-from repoloom_api.plan import Plan, plan
+from repoloom_api.plan import Plan, Reach, plan
 from repoloom_api.resources import InvalidResource, parse_resource
 from repoloom_api.settings import LOCAL, SettingsConfig
 from support.builders import data, dataset_build, fine_tune, gate, recipe, source, suite
@@ -78,10 +78,11 @@ def test_tasks_come_after_what_they_need_and_names_hold_no_users_text(name: str)
 
 def test_settings_place_the_tasks_that_reach_a_host() -> None:
     placements = planned("dataset", ELSEWHERE).placements
-    assert placements["snapshot-2"].connections == ("inside",)
-    assert placements["snapshot-2"].private_hosts == ("*.internal.example",)
-    assert placements["snapshot-1"].private_hosts == ()
-    assert placements["resolve-1"].private_hosts == ("*.internal.example",), "of two hosts only the one that may"
+    inside = Reach(connection="inside", hosts=("*.internal.example",), private_addresses=True)
+    assert placements["snapshot-2"].reaches == (inside,)
+    (outside,) = placements["snapshot-1"].reaches
+    assert not outside.private_addresses
+    assert placements["resolve-1"].reaches == (outside, inside)
 
 
 def test_a_host_that_no_connection_lists_is_refused_with_its_field() -> None:
