@@ -61,15 +61,29 @@ class FaultProxy(ThreadingHTTPServer):
 @contextmanager
 def faulty(port: int, *, seed: int = 0, rate: float = 0, faults: tuple[str, ...] = FAULTS) -> Iterator[FaultProxy]:
     """A proxy that answers until the block ends."""
-    with FaultProxy(port, seed=seed, rate=rate, faults=faults) as proxy:
-        thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        thread.start()
+    with FaultProxy(port, seed=seed, rate=rate, faults=faults) as proxy, serving(proxy):
         try:
             yield proxy
         finally:
             proxy.closing.set()
-            proxy.shutdown()
-            thread.join()
+
+
+@contextmanager
+def serving(server: ThreadingHTTPServer) -> Iterator[None]:
+    """Let a server answer, in a thread of its own, until the block ends."""
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
+
+
+def reset(connection: socket.socket) -> None:
+    """Break a connection so that its other end cannot take it for an end of the answer."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
 
 
 class _Relay(BaseHTTPRequestHandler):
@@ -134,6 +148,5 @@ class _Relay(BaseHTTPRequestHandler):
         self.close_connection = fault is not None
 
     def reset(self) -> None:
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.close_connection = True
-        self.connection.close()
+        reset(self.connection)

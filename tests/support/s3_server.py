@@ -13,7 +13,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from support.go_tools import CannotBuild, go_tool
+from support.prerequisites import built
 
 BUCKET = "repoloom-test"
 START_SECONDS = 30
@@ -74,16 +74,9 @@ SERVERS: dict[str, Callable[[int, Path, tuple[str, str]], tuple[list[str], dict[
 
 
 def server_program(config: pytest.Config) -> tuple[str, Path]:
-    """Name and path of the server that REPOLOOM_TEST_S3 names. Where there is none, skips; where CI=true, fails."""
+    """Name and path of the server that REPOLOOM_TEST_S3 names."""
     name = os.environ.get("REPOLOOM_TEST_S3", DEFAULT)
-    capture = config.pluginmanager.getplugin("capturemanager")
-    try:
-        with capture.global_and_fixture_disabled():  # a build of minutes says so
-            return name, go_tool(name)
-    except CannotBuild as reason:
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"no real S3 server: {reason}", pytrace=False)
-        pytest.skip(f"no real S3 server: {reason}")
+    return name, built(config, name)
 
 
 @contextmanager

@@ -38,11 +38,18 @@ FULL_BUILD = dataset_build(
         "split": {"trainPercent": 80, "validationPercent": 10, "testPercent": 10, "byTime": {"gapDays": 3}},
     },
     outputs=[output(recipes=["units", "files"], format={"taggedText": {}}), output("plain", format={"text": {}})],
+    schedule="*/15,50 0-6/2 1,15 * 1-5",
+    suspend=True,
 )
 
 FULL_TUNE = fine_tune(
     model={"huggingFace": {"repository": "zai-org/GLM-4.5-Air", "revision": "0123abc"}},
-    data=[data(), data("docs", datasetBuild={"name": "hyperswitch-docs", "output": "training"})],
+    data=[
+        data(),
+        data("docs", datasetBuild={"name": "hyperswitch-docs", "output": "training", "follow": "Latest"}),
+    ],
+    compute={"pool": "a100"},
+    suspend=False,
     method={"lora": {"rank": 8, "alpha": 16, "dropout": 0.05}},
     training={
         "maxTokens": 4096,
@@ -183,7 +190,10 @@ BAD: dict[str, Bad] = {
     "a spec that is a list": build("spec", []),
     "the spec of the other kind": Bad(
         FULL_TUNE | {"kind": "DatasetBuild"},
-        tuple(f"spec.{field}" for field in ("data", "evaluate", "method", "model", "recipes", "sources", "training")),
+        tuple(
+            f"spec.{field}"
+            for field in ("compute", "data", "evaluate", "method", "model", "recipes", "sources", "training")
+        ),
     ),
     # Unknown fields, at every depth
     "an unknown field of the document": build("specs", {}),
@@ -319,6 +329,17 @@ BAD: dict[str, Bad] = {
     "a dropout of everything": tune("spec.method.lora.dropout", 0.95),
     "a rank of zero": tune("spec.method.lora.rank", 0),
     "a gain of more than everything": tune("spec.evaluate.suites[0].require.minGainPercent", 100.5),
+    "a schedule of four fields": build("spec.schedule", "0 3 * *"),
+    "a schedule with a minute too many": build("spec.schedule", "60 3 * * 1"),
+    "a schedule with words": build("spec.schedule", "0 3 * * MON"),
+    "a schedule by name": build("spec.schedule", "@daily"),
+    "a schedule with a step of nothing": build("spec.schedule", "*/0 3 * * 1"),
+    "a schedule and a second line": build("spec.schedule", "0 3 * * 1\n0 4 * * 1"),
+    "suspended by a word": build("spec.suspend", "yes"),
+    "a FineTune on a schedule": tune("spec.schedule", "0 3 * * 1"),
+    "a pool with a capital": tune("spec.compute.pool", "A100"),
+    "compute that nothing reads": tune("spec.compute.acceleratorsPerNode", 4),
+    "a dataset followed by a word of one's own": tune("spec.data[0].datasetBuild.follow", "Newest"),
     # Across fields
     "shares that do not add up": build(f"{_SPLIT}.trainPercent", 85, _SPLIT),
     "shares that only almost add up": build(f"{_SPLIT}.trainPercent", 80.0001, _SPLIT),
