@@ -4,6 +4,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
+# With it every process of a run would compile all that it imports, each time.
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTHON ?= python3
 UV_VERSION := 0.13.8
 # A uv on PATH serves; otherwise one is installed into .uv, for this checkout alone.
@@ -13,10 +16,10 @@ PYTEST := $(RUN)/pytest
 # Unit tests share two workers; each worker's own threads would only be in the others' way.
 WORKERS ?= 2
 
-.PHONY: help demo test verify lint generate faults bench tiny clean
+.PHONY: help demo test e2e verify lint generate faults bench tiny clean
 
 help: ## List the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /  make \1\t/' | expand -t 18
 
 $(CURDIR)/.uv/bin/uv:
 	@echo "installing uv $(UV_VERSION) into .uv"
@@ -35,18 +38,25 @@ demo: .venv/.synced ## One repository to a published adapter (REPO=URL-or-path; 
 test: .venv/.synced ## Unit, golden and local end-to-end tests
 	@echo "building the S3 server that tests talk to, where Go is at hand (minutes the first time)"
 	@$(RUN)/python tests/support/go_tools.py versitygw || echo "no S3 server: the tests that need one will say so"
-	$(PYTEST) -n $(WORKERS) --dist loadfile -m 'not faults' tests
+	$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m 'not faults' tests
+
+e2e: .venv/.synced ## On a real API server, then on a real cluster (TIER=api or TIER=full: only that)
+	@case "$(TIER)" in ""|api|full) ;; *) echo "TIER is api or full, or left out for both"; exit 64;; esac
+	$(if $(filter full,$(TIER)),,$(PYTEST) -m 'not faults' tests/cluster)
+	$(if $(filter api,$(TIER)),,$(PYTEST) -m 'not faults' tests/e2e)
 
 faults: .venv/.synced ## Whole fault catalogues, with figures
-	$(PYTEST) -m faults -s tests
+	$(PYTEST) -m faults -s tests tests/cluster
 
 verify: generate ## Fail if anything generated is not what is committed, or the lock file is stale
 	@$(UV) lock --check --quiet
-	@git diff --exit-code -- crds docs/reference || (echo "generated files differ: commit what 'make generate' wrote"; exit 1)
-	@test -z "$$(git ls-files --others --exclude-standard -- crds docs/reference)" || (echo "generated files are not committed"; exit 1)
+	@git diff --exit-code -- crds charts docs/reference || (echo "generated files differ: commit what 'make generate' wrote"; exit 1)
+	@test -z "$$(git ls-files --others --exclude-standard -- crds charts docs/reference)" || (echo "generated files are not committed"; exit 1)
 
-generate: .venv/.synced ## Write CRDs and reference from the types
+generate: .venv/.synced ## Write CRDs, the chart's part of them, and reference from the types
 	@$(RUN)/python -m repoloom_api.schema crds
+	@$(RUN)/python -m repoloom_api.chart charts/repoloom
+	@$(RUN)/python -m repoloom_api.reference docs/reference
 
 lint: .venv/.synced ## Style, types, and who may import whom
 	$(RUN)/ruff format --check .
@@ -56,6 +66,7 @@ lint: .venv/.synced ## Style, types, and who may import whom
 
 bench: .venv/.synced ## Measure hot paths against their limits
 	$(RUN)/python bench/index_code.py
+	$(PYTEST) -m faults -s tests/cluster/test_operator_load.py
 
 tiny: .venv/.synced ## Train the shipped base model anew (about 20 minutes on 2 cores)
 	$(RUN)/python -m repoloom_stages.make_tiny --out build/tiny

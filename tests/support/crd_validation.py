@@ -57,6 +57,17 @@ def validate(document: Any) -> Answer:
     return Answer(stored, _refused(stored, [path for path, _ in broken]).faults, frozenset(rule for _, rule in broken))
 
 
+def readable(document: Any) -> bool:
+    """Whether a document gets as far as our schemas."""
+    return not list(_unreadable(document))
+
+
+def about_one_field(path: str, other: str) -> bool:
+    """One verdict may name a block and the other what is wrong in it: a rule in CEL faults the block it stands in."""
+    inner, outer = max(path, other, key=len), min(path, other, key=len)
+    return inner == outer or (bool(outer) and inner.startswith((f"{outer}.", f"{outer}[")))
+
+
 def validate_status(kind: str, status: Any) -> Answer:
     """Offer the status subresource of a resource to the API server."""
     schema = schemas()[kind]["properties"]["status"]

@@ -1,7 +1,14 @@
-"""A git server on 127.0.0.1: git's own `http-backend` behind Python's HTTP server, and paths that only misbehave."""
+"""A git server on 127.0.0.1: git's own `http-backend` behind Python's HTTP server, and paths that only misbehave.
 
+`python git_server.py FOLDER PORT CERTIFICATE KEY` serves a folder over HTTPS on every address, as it does in a pod of a
+test cluster.
+"""
+
+import base64
 import os
+import ssl
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +25,10 @@ class GitServer:
         self.url = url
         self.requests: list[str] = []
         """Paths asked for, in order."""
+        self.authorizations: set[str] = set()
+        """Passwords that were shown, as HTTP's Basic; empty for a request without."""
+        self.token = ""
+        """The password without which every path is refused; empty to ask for none."""
         self.redirect_to = ""
         """Where `<url>/redirect` leads."""
         self.complaint = b""
@@ -26,10 +37,7 @@ class GitServer:
 @contextmanager
 def git_server(folder: Path) -> Iterator[GitServer]:
     """Serve until the block ends."""
-    http = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    http.daemon_threads = True
-    server = GitServer(f"http://127.0.0.1:{http.server_port}")
-    http.folder, http.git_server = folder, server  # type: ignore[attr-defined] - how a handler finds its server
+    http, server = _bound(folder, ("127.0.0.1", 0))
     thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:
@@ -38,6 +46,14 @@ def git_server(folder: Path) -> Iterator[GitServer]:
         http.shutdown()
         http.server_close()
         thread.join()
+
+
+def _bound(folder: Path, address: tuple[str, int]) -> tuple[ThreadingHTTPServer, GitServer]:
+    http = ThreadingHTTPServer(address, _Handler)
+    http.daemon_threads = True
+    server = GitServer(f"http://127.0.0.1:{http.server_port}")
+    http.folder, http.git_server = folder, server  # type: ignore[attr-defined] - how a handler finds its server
+    return http, server
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -61,8 +77,14 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, body: bytes) -> None:
         server: GitServer = self.server.git_server  # type: ignore[attr-defined] - set in git_server
         server.requests.append(self.path)
+        password = _password(self.headers.get("Authorization", ""))
+        server.authorizations.add(password)
         path = urlsplit(self.path).path
-        if path.startswith("/status/"):
+        if server.token and password != server.token:
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", "Basic")
+            self.end_headers()
+        elif path.startswith("/status/"):
             self.send_error(int(path.split("/")[2]))
         elif path.startswith("/redirect"):
             self.send_response(301)
@@ -96,7 +118,8 @@ class _Handler(BaseHTTPRequestHandler):
         head, _, content = done.partition(b"\r\n\r\n")
         headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n") if line)
         self.send_response(int(headers.pop("Status", "200").split()[0]))
-        for name, value in headers.items():
+        # Over TLS an end without a length looks like a connection that was cut.
+        for name, value in (headers | {"Content-Length": str(len(content))}).items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(content)
@@ -105,6 +128,24 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing: a test that fails shows the requests."""
 
 
+def _password(authorization: str) -> str:
+    kind, _, login = authorization.partition(" ")
+    return base64.b64decode(login).decode().partition(":")[2] if kind == "Basic" else ""
+
+
 def _line(text: bytes) -> bytes:
     """A line of git's protocol: its length in hexadecimal, itself included, comes first."""
     return b"%04x" % (len(text) + 4) + text
+
+
+def _serve_for_ever(folder: Path, port: int, certificate: str, key: str) -> None:
+    http, _ = _bound(folder, ("", port))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    # The handshake is left to each connection's thread: one that says nothing must not hold up the others.
+    http.socket = context.wrap_socket(http.socket, server_side=True, do_handshake_on_connect=False)
+    http.serve_forever()
+
+
+if __name__ == "__main__":
+    _serve_for_ever(Path(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:5])

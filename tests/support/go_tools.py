@@ -77,8 +77,16 @@ PROGRAMS: dict[str, Program] = {
     "etcd": Program("etcd", "go.etcd.io/etcd/server/v3"),
     "kube-apiserver": _kubernetes("kube-apiserver"),
     "kubectl": _kubernetes("kubectl"),
+    "kube-controller-manager": _kubernetes("kube-controller-manager"),
+    "kube-scheduler": _kubernetes("kube-scheduler"),
+    "kube-proxy": _kubernetes("kube-proxy"),
+    "kubelet": _kubernetes("kubelet"),
+    "pause": Program("pause", "."),
+    "coredns": Program("coredns", "github.com/coredns/coredns"),
     "helm": Program("helm", "helm.sh/helm/v4/cmd/helm"),
     "argo": _argo("argo"),
+    "argoexec": _argo("argoexec"),
+    "workflow-controller": _argo("workflow-controller"),
 }
 
 

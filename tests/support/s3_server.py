@@ -6,7 +6,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,7 +91,7 @@ def running_s3(config: pytest.Config, folder: Path) -> Iterator[S3Server]:
         )
     try:
         _wait(process, server.port, folder / "log")
-        _make_bucket(server)
+        make_bucket(server)
         yield server
     finally:
         process.kill()
@@ -117,8 +117,10 @@ def _wait(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
     pytest.fail(f"the S3 server did not start: {log.read_text(errors='replace')[-2000:]}", pytrace=False)
 
 
-def _make_bucket(server: S3Server) -> None:
+def make_bucket(server: S3Server) -> None:
+    """Make the bucket, unless the server has it."""
     client = boto3.session.Session(server.access_key, server.secret_key, region_name="us-east-1").client(
         "s3", endpoint_url=server.endpoint
     )
-    client.create_bucket(Bucket=BUCKET)
+    with suppress(client.exceptions.BucketAlreadyOwnedByYou):
+        client.create_bucket(Bucket=BUCKET)

@@ -3,6 +3,7 @@
 `samples.record("src/a.py", "def a(): pass\\n")` is a whole file of code without a header.
 """
 
+import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from repoloom_stages.stage import Inputs, Outputs
 
 REPO = "https://example.org/owner/example"
 COMMIT = "1" * 40
+SNAPSHOT = "2" * 40
+SOURCE = "code"
 
 
 def record(path: str, code: str, *, header: str = "", start: int = 1, **fields: Any) -> Record:
@@ -74,6 +77,15 @@ def shards(folder: Path, records: Sequence[Record], number: int = 1) -> dict[str
     return {
         "records": tuple(written(folder / f"records-{n}", "records.jsonl.zst", part) for n, part in enumerate(parts)),
         "ids": tuple(written(folder / f"ids-{n}", "ids.jsonl.zst", sample_ids(part)) for n, part in enumerate(parts)),
+    }
+
+
+def of_source(folder: Path, roles: dict[str, tuple[Path, ...]], name: str = SOURCE) -> dict[str, tuple[Path, ...]]:
+    """Roles as `write-output` has them: the records are of a source whose snapshot is of the commit SNAPSHOT."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "commit.json").write_text(json.dumps({"commit": SNAPSHOT, "committed_at": "2026-01-01T00:00:00Z"}))
+    return {f"records-{name}" if role == "records" else role: folders for role, folders in roles.items()} | {
+        f"commit-{name}": (folder,)
     }
 
 

@@ -7,9 +7,11 @@ from typing import Any
 
 from repoloom_api.artifacts import canonical_json
 from repoloom_api.catalogue import RepositoryName, ResolveParams, SnapshotParams
+from repoloom_api.plan import Reach
 from repoloom_api.runs import GitPin, Pin, Pins, SplitMode
 from repoloom_stages import resolve, snapshot
-from repoloom_stages.records import SourceFile, read_records
+from repoloom_stages.connections import Connections
+from repoloom_stages.records import SnapshotCommit, SourceFile, read_records
 from repoloom_stages.stage import Inputs, Outputs
 
 URL = "https://example.com/owner/repository"
@@ -28,6 +30,11 @@ class Snapshot:
     def files(self) -> dict[tuple[str, str], SourceFile]:
         """Records by path and split."""
         return {(file["path"], file["split"]): file for shard in self.shards.values() for file in shard}
+
+    @property
+    def at(self) -> SnapshotCommit:
+        """The training commit, as `commit.json` has it."""
+        return SnapshotCommit(**json.loads(self.bytes["commit.json"]))
 
     @property
     def texts(self) -> dict[str, str]:
@@ -57,14 +64,14 @@ def repository_name(**fields: Any) -> RepositoryName:
     return RepositoryName(**(defaults | fields))
 
 
-LOOPBACK = ("127.0.0.1", "localhost")
+LOOPBACK = Connections((Reach(connection="loopback", hosts=("127.0.0.1", "localhost"), private_addresses=True),))
 
 
 def pin_repository(folder: Path, checkout: Path | None, *, private_addresses: bool = False, **fields: Any) -> GitPin:
     """Run `resolve` for one repository."""
     checkouts = {PIN: checkout} if checkout else {}
     outputs = Outputs(folder)
-    inputs = Inputs({}, checkouts=checkouts, private_hosts=LOOPBACK if private_addresses else ())
+    inputs = Inputs({}, checkouts=checkouts, connections=LOOPBACK if private_addresses else Connections())
     resolve.run(ResolveParams(repositories=(repository_name(**fields),)), inputs, outputs)
     pin = Pins.model_validate_json((folder / "pins.json").read_bytes()).pins[PIN].git
     assert pin is not None
@@ -88,7 +95,7 @@ def take_snapshot(
     inputs = Inputs(
         {"pin": (role,)},
         checkouts={PIN: checkout} if checkout else {},
-        private_hosts=LOOPBACK if private_addresses else (),
+        connections=LOOPBACK if private_addresses else Connections(),
     )
     snapshot.run(SnapshotParams(**(defaults | params)), inputs, outputs)
     names = json.loads((outputs.folder / "shards.json").read_bytes())

@@ -26,7 +26,9 @@ StoreOption = Annotated[
     str, typer.Option("--store", help="Where artifacts lie: a folder, or s3://bucket/prefix?endpoint=URL.")
 ]
 OutOption = Annotated[Path, typer.Option("--out", help="Folder for results.")]
-SettingsOption = Annotated[Path | None, typer.Option("--settings", help="Settings file: store, connections.")]
+SettingsOption = Annotated[
+    Path | None, typer.Option("--settings", help="Settings file: store, connections, images, pools.")
+]
 SourceOption = Annotated[
     list[str] | None,
     typer.Option("--source", metavar="NAME=DIR", help="A clone at hand that stands in for a source. Repeatable."),
@@ -58,6 +60,20 @@ def plan(
 ) -> None:
     """Show the DAG of each resource: cached, to do, or unknown until an earlier task is done."""
     show.show_plan(files, store=store, pins=pins, settings=settings)
+
+
+@app.command()
+def render(
+    files: Files,
+    settings: SettingsOption = None,
+    namespace: Annotated[
+        str | None, typer.Option("--namespace", "-n", help="Of resources that name none [default: default]")
+    ] = None,
+) -> None:
+    """Print what a cluster would get: of each resource the Argo Workflow, and the ConfigMap with its plan, as YAML."""
+    from repoloom.commands import render as rendering  # Argo's types take a second to import
+
+    rendering.render(files, settings=settings, namespace=namespace)
 
 
 @app.command()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from repoloom_api.artifacts import RESULT_MANIFEST, Manifest, canonical_json
+from repoloom_api.artifacts import COMMIT_FILE, RESULT_MANIFEST, Manifest, canonical_json
 from repoloom_api.resources import FOLDERS
 from repoloom_api.runs import Result, RunRecord
 from repoloom_stages.artifact_store import ArtifactStore
@@ -84,7 +84,8 @@ def explain(artifacts: ArtifactStore, sample: str, scratch: Path) -> Explanation
             manifest = artifacts.manifest(task.stage, task.key)
             record = manifest and _find_record(artifacts, manifest, sample, scratch)
             if record:
-                return Explanation(record, run, _lineage(run, name))
+                lineage = _lineage(run, name)
+                return Explanation(_with_commit(record, artifacts, run, lineage), run, lineage)
     raise BadInput(f"no finished run in {artifacts.store.url} made a sample with the id {sample}")
 
 
@@ -96,6 +97,20 @@ def _find_record(artifacts: ArtifactStore, manifest: Manifest, sample: str, scra
             if record["id"] == sample:
                 return dict(record)
     return None
+
+
+def _with_commit(
+    record: dict[str, Any], artifacts: ArtifactStore, run: RunRecord, lineage: list[str]
+) -> dict[str, Any]:
+    """The record, with the commit of the snapshot it was made from unless it has one of its own."""
+    if record["commit"]:
+        return record
+    (snapshot,) = (run.tasks[name] for name in lineage if run.tasks[name].stage == "snapshot")
+    manifest = artifacts.manifest(snapshot.stage, snapshot.key)
+    data = artifacts.read_path(manifest.files, COMMIT_FILE) if manifest else None
+    if data is None:
+        raise BadInput(f"the snapshot that the sample {record['id']} was made from is no longer in the store")
+    return {**record, **json.loads(data)}
 
 
 def _lineage(run: RunRecord, name: str) -> list[str]:

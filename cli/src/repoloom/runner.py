@@ -16,6 +16,8 @@ from typing import Any, Protocol
 
 from repoloom_api.catalogue import CATALOGUE
 from repoloom_api.plan import Task
+from repoloom_api.runs import Pins
+from repoloom_stages.connections import ENVIRONMENT_KEYS
 from repoloom_stages.errors import StageError
 from repoloom_stages.lookup import Found, Lookup, Missing, unit_name
 
@@ -99,6 +101,7 @@ class Runner:
         lookup: Lookup,
         *,
         jobs: int,
+        known_pins: Pins,
         checkouts: dict[str, Path],
         logs: Path,
         scratch: Path,
@@ -106,6 +109,7 @@ class Runner:
     ) -> None:
         self.lookup = lookup
         self.jobs = jobs
+        self.known_pins = known_pins
         self.checkouts = checkouts
         self.logs = logs
         self.scratch = scratch
@@ -121,6 +125,7 @@ class Runner:
         """Do every task. Raises TaskFailed after the first that fails for good; what was running is stopped."""
         self.logs.mkdir(parents=True, exist_ok=True)
         (self.logs / "plan.json").write_text(self.lookup.plan.model_dump_json(by_alias=True))
+        (self.logs / "pins.json").write_text(json.dumps(self.known_pins.document()))
         try:
             while len(self._finished) < len(self.lookup.plan.tasks):
                 free = self.jobs - len(self._running)
@@ -175,13 +180,15 @@ class Runner:
 
     def _start(self, unit: Unit) -> None:
         name, shard = unit
+        task = self.lookup.plan.task(name)
         folder = self.logs / (f"{name}-{shard}" if shard else name)
         folder.mkdir(exist_ok=True)
         (folder / "progress").unlink(missing_ok=True)
         command = [sys.executable, "-m", "repoloom_stages", "--die-with-parent"]
         command += ["--plan", str(self.logs / "plan.json"), "--task", name, "--run", self.lookup.run]
+        command += ["--known-pins", str(self.logs / "pins.json")]
         command += ["--store", self.lookup.artifacts.store.url, "--result", str(folder / "result.json")]
-        command += ["--shard", shard] if shard else []
+        command += ["--shards", json.dumps([f"{task.fan_out}/{shard}"])] if shard else []
         for pin, path in self.checkouts.items():
             command += ["--checkout", f"{pin}={path}"]
         with (folder / "log").open("ab") as log:
@@ -191,10 +198,10 @@ class Runner:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,  # Ctrl-C reaches the runner alone, which then stops its tasks in order
-                env=os.environ | {"ARGO_PROGRESS_FILE": str(folder / "progress"), "TMPDIR": str(self.scratch)},
+                env=_environment(task) | {"ARGO_PROGRESS_FILE": str(folder / "progress"), "TMPDIR": str(self.scratch)},
             )
         self._running[unit] = _Running(process, unit, folder, time.monotonic())
-        self.progress.begin(unit, self.lookup.plan.task(name))
+        self.progress.begin(unit, task)
 
     def _wait(self) -> None:
         """Until something ended, or for a moment while retries wait."""
@@ -219,9 +226,12 @@ class Runner:
         result = _result(running.folder / "result.json")
         code = running.process.returncode
         if code == 0:
-            summary.memos_reused += result.get("memos_reused", 0)
-            summary.memos_computed += result.get("memos_computed", 0)
-            self._note(running.unit, task, cached=False, counts=result.get("counts", {}))
+            said = result.get("tasks", {}).get(unit_name(task, running.unit[1]), {})
+            summary.memos_reused += said.get("memosReused", 0)
+            summary.memos_computed += said.get("memosComputed", 0)
+            found = self.lookup.find(task, running.unit[1])
+            counts = found.manifest.counts.document() if isinstance(found, Found) else {}
+            self._note(running.unit, task, cached=False, counts=counts)
             return
         message = result.get("error") or _died(code)
         tries = self._tries[running.unit] = self._tries.get(running.unit, 0) + 1
@@ -255,6 +265,12 @@ class Runner:
                 running.process.kill()
                 running.process.wait()
         self._running.clear()
+
+
+def _environment(task: Task) -> dict[str, str]:
+    """What a task's process sees: credentials of sources only where it reaches sources."""
+    kept_back = () if CATALOGUE[task.stage].network else ENVIRONMENT_KEYS
+    return {name: value for name, value in os.environ.items() if name not in kept_back}
 
 
 def _result(path: Path) -> dict[str, Any]:

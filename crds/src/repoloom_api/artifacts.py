@@ -25,6 +25,11 @@ SHARDS_FILE = "shards.json"
 """In the artifact of a task that others fan out over: the shards' names."""
 
 
+COMMIT_FILE = "commit.json"
+"""In the artifact of a snapshot: the commit whose files it holds. The files' records do not repeat it, so that a new
+commit changes those shards alone whose files it changed."""
+
+
 class FileEntry(Model):
     """One file of an artifact."""
 

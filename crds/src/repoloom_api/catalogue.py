@@ -103,6 +103,8 @@ class WriteOutputParams(Model):
 
     name: str
     format: Format
+    sources: Items[str]
+    """Names of the sources, whose records and commit are inputs of the roles `records-<name>` and `commit-<name>`."""
 
 
 class CountedTask(Model):

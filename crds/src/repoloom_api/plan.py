@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
-from repoloom_api.artifacts import COUNTS_FILE, Sha256, canonical_json, sha256_of
+from repoloom_api.artifacts import COMMIT_FILE, COUNTS_FILE, Sha256, canonical_json, sha256_of
 from repoloom_api.base import Items, Model
 from repoloom_api.catalogue import (
     CATALOGUE,
@@ -44,6 +44,9 @@ SHARD_BYTES = 16_000_000
 """Text per shard. A shard is a pod's worth of work and a stage's worth of memory."""
 
 HUB_HOST = "huggingface.co"
+
+RESOLVE = "resolve-1"
+"""The task that pins names, the first of every plan."""
 
 SHARD = "{shard}"
 """Stands in an input's path for the name of the shard that the task runs for."""
@@ -120,7 +123,7 @@ class Plan(Model):
 
     def needs(self, task: Task) -> tuple[str, ...]:
         """Names of the tasks that must be done before this one. `resolve` comes before whatever reads a pin."""
-        named = [one.task or "resolve-1" for one in task.inputs] + ([task.fan_out] if task.fan_out else [])
+        named = [one.task or RESOLVE for one in task.inputs] + ([task.fan_out] if task.fan_out else [])
         return tuple(dict.fromkeys(named))
 
 
@@ -250,9 +253,13 @@ def _plan_dataset(build: DatasetBuild, draft: _Draft) -> Task:
     written = [
         draft.add(
             "write-output",
-            WriteOutputParams(name=output.name, format=output.format),
+            WriteOutputParams(name=output.name, format=output.format, sources=made.sources(output.recipes)),
             [
                 *made.records(output.recipes),
+                *(
+                    Input(role=f"commit-{source}", task=indexed[source][0], path=COMMIT_FILE)
+                    for source in made.sources(output.recipes)
+                ),
                 *made.refused(output.recipes),
                 Input(role="copies", task=copies[output.name], path="copies/"),
                 splits,
@@ -331,7 +338,8 @@ def _model_name(pin: str, model: HuggingFaceModel | None) -> ModelName:
 def _fetch(draft: _Draft, pin: str, model: HuggingFaceModel | None, field: str, *, weights: bool) -> str:
     task = draft.add("fetch-model", FetchModelParams(weights=weights), [Input(role="pin", pin=pin)], label=pin)
     if model:
-        draft.reach(task, HUB_HOST, f"{field}.huggingFace.repository")
+        for reaching in (RESOLVE, task):
+            draft.reach(reaching, HUB_HOST, f"{field}.huggingFace.repository")
     return task
 
 
@@ -361,25 +369,29 @@ class _Records:
     """Which tasks made and judged each recipe's records."""
 
     def __init__(self) -> None:
-        self.made: dict[str, list[str]] = {}
+        self.made: dict[str, list[tuple[str, str]]] = {}
+        """By recipe, sources each with the task that made its records."""
         self.judged: dict[str, list[str]] = {}
 
     @property
     def recipes(self) -> tuple[str, ...]:
         return tuple(self.made)
 
+    def sources(self, recipes: Iterable[str]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(source for source, _ in self._made(recipes)))
+
     def records(self, recipes: Iterable[str]) -> list[Input]:
-        return self._inputs("records", self.made, recipes)
+        return [Input(role=f"records-{source}", task=task, path="records/") for source, task in self._made(recipes)]
 
     def ids(self, recipes: Iterable[str]) -> list[Input]:
-        return self._inputs("ids", self.made, recipes)
+        return [Input(role="ids", task=task, path="ids/") for _, task in self._made(recipes)]
 
     def refused(self, recipes: Iterable[str]) -> list[Input]:
-        return self._inputs("refused", self.judged, recipes)
+        judged = (task for name in recipes for task in self.judged.get(name, []))
+        return [Input(role="refused", task=task, path="refused/") for task in judged]
 
-    @staticmethod
-    def _inputs(role: str, tasks: dict[str, list[str]], recipes: Iterable[str]) -> list[Input]:
-        return [Input(role=role, task=task, path=f"{role}/") for name in recipes for task in tasks.get(name, [])]
+    def _made(self, recipes: Iterable[str]) -> list[tuple[str, str]]:
+        return [pair for name in recipes for pair in self.made[name]]
 
 
 def _make_records(draft: _Draft, build: DatasetBuild, indexed: dict[str, tuple[str, str]], tokenizer: str) -> _Records:
@@ -405,7 +417,7 @@ def _make_records(draft: _Draft, build: DatasetBuild, indexed: dict[str, tuple[s
                 Input(role="tokenizer", task=tokenizer, path="model/"),
             ]
             made = draft.add("code-units", params, inputs, fan_out=snapshot, label=label)
-            records.made.setdefault(recipe.name, []).append(made)
+            records.made.setdefault(recipe.name, []).append((source, made))
             if gates:
                 judge = [Input(role="records", task=made, path="records/")]
                 gate = draft.add("gate", GateParams(gates=gates), judge, fan_out=snapshot, label=label)

@@ -8,6 +8,10 @@ from pydantic import Field
 from repoloom_api.artifacts import Counts, FileEntry, Sha256
 from repoloom_api.base import Items, Lax, Model, only_one
 
+PROGRESS_PER_UNIT = 100
+"""What a task, or a shard of it, counts for in the progress of a process that does several: of `250/400` two are done,
+the third is half done, and one is left. A process of one unit shows its stage's own numbers."""
+
 
 class SplitMode(StrEnum):
     """How a repository's samples are held out."""

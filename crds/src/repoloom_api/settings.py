@@ -189,10 +189,10 @@ class Defaults(Model):
 
     pools: DefaultPools = DefaultPools()
     """Where tasks run."""
-    workflow_ttl_seconds: int = Field(default=86_400, ge=0, le=31_536_000)
+    workflow_ttl_seconds: int = Field(default=86_400, ge=0, le=31_536_000, alias="workflowTTLSeconds")
     """How long a finished Workflow stays."""
-    shard_pods: int = Field(default=4, ge=1, le=64)
-    """Pods that share the shards of one source."""
+    shard_pods: int | None = Field(default=None, ge=1, le=64)
+    """Pods at most that share a build's shards; left out, so many that a common build comes to six pods in all."""
 
 
 def _missing_pools(raw: Raw) -> Iterator[Path]:

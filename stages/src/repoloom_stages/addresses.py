@@ -3,7 +3,7 @@
 import ipaddress
 import socket
 
-from repoloom_stages.errors import TryAgain, UnsafeInput
+from repoloom_stages.errors import ConnectionDenied, SourceUnavailable
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
@@ -11,7 +11,8 @@ IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def public_addresses(host: str, port: int) -> tuple[str, ...]:
-    """The host's addresses. Raises UnsafeInput if any of them is not on the public internet, TryAgain if there is none.
+    """The host's addresses. Raises ConnectionDenied unless all are on the public internet, SourceUnavailable if there
+    is none.
 
     The system's resolver reads numbers too (`2130706433`, `0x7f.1`), so every way to write an address ends up here.
     Connect to what is returned, not to the name: it may mean something else a moment later.
@@ -19,11 +20,11 @@ def public_addresses(host: str, port: int) -> tuple[str, ...]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise TryAgain(f"cannot look up the host {host!r}: {error}") from error
+        raise SourceUnavailable(f"cannot look up the host {host!r}: {error}") from error
     addresses = tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
     for address in addresses:
         if not is_public(address):
-            raise UnsafeInput(
+            raise ConnectionDenied(
                 f"the host {host!r} is at {address}, which is no public address; a connection in the settings that "
                 "lists the host may set privateAddresses: Allowed"
             )

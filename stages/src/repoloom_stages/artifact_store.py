@@ -165,8 +165,6 @@ class ArtifactStore:
 class Damaged(TryAgain):
     """Stored files are missing or are not what their names say."""
 
-    reason = "StageFailed"
-
     def __init__(self, entries: Sequence[FileEntry]) -> None:
         names = ", ".join(f"{blob_name(entry.sha256)} ({entry.path})" for entry in entries[:3])
         more = f" and {len(entries) - 3} more" if len(entries) > 3 else ""

@@ -6,7 +6,7 @@ what a key is.
 
 import importlib
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,10 +21,11 @@ from repoloom_api.artifacts import (
 )
 from repoloom_api.catalogue import CATALOGUE, PublishParams, parse_params
 from repoloom_api.plan import Placement, Task
-from repoloom_api.runs import Pins, Result, RunRecord, TaskRecord
+from repoloom_api.runs import Pin, Pins, Result, RunRecord, TaskRecord
 from repoloom_stages.artifact_store import Damaged
 from repoloom_stages.code_digest import code_digest, module_name
-from repoloom_stages.errors import TryAgain
+from repoloom_stages.connections import Connections
+from repoloom_stages.errors import DatasetChanged, TryAgain
 from repoloom_stages.kept import MemoPacks, StoredCheckpoints
 from repoloom_stages.lookup import Found, Lookup, Missing, Unknown, View, Views, unit_name
 from repoloom_stages.publication import Publication, latest_result
@@ -46,16 +47,33 @@ class Report:
     memos_computed: int = 0
 
 
+@dataclass(frozen=True)
+class Given:
+    """What a process is started with, besides the plan and the store."""
+
+    checkouts: Mapping[str, Path] = field(default_factory=dict)
+    """Clones at hand, by pin."""
+    secrets: Path | None = None
+    """Credentials, as `<connection>/<KEY>`; None where they are in the environment."""
+    known_pins: Mapping[str, Pin] = field(default_factory=dict)
+    """What was pinned before the run started."""
+
+
 def execute(
-    lookup: Lookup, task_name: str, shard: str | None = None, checkouts: Mapping[str, Path] | None = None
+    lookup: Lookup,
+    task_name: str,
+    shard: str | None = None,
+    given: Given | None = None,
+    tell: Callable[[int, int], None] | None = None,
 ) -> Report:
-    """Do one task of a plan, or one shard of it, unless it is done. Raises StageError as its stage does, and TryAgain
-    if what it reads is not there (any more).
+    """Do one task of a plan, or one shard of it, unless it is done; `tell` hears how far it is. Raises StageError as
+    its stage does, and TryAgain if what it reads is not there (any more).
     """
-    artifacts = lookup.artifacts
     task = lookup.plan.task(task_name)
+    given = given or Given()
     pins = lookup.pins()
     if task.stage == "resolve" and pins is not None:
+        _check_known(pins, given.known_pins)
         return Report(_pins_digest(pins), cached=True)
     found = lookup.find(task, shard)
     if isinstance(found, Found):
@@ -63,28 +81,38 @@ def execute(
     if isinstance(found, Unknown):
         raise TryAgain(f"{task_name}: what it reads is not in the store yet")
     with tempfile.TemporaryDirectory(prefix="repoloom-") as scratch:
-        folder = Path(scratch)
         try:
-            inputs = _fetch(lookup, task, found, folder / "inputs", checkouts or {})
-            outputs = Outputs(folder / "outputs")
-            outputs.folder.mkdir()
-            if task.stage == "publish":
-                outputs.publication = _publication(lookup, task, found.views)
-            memos = MemoPacks(artifacts, task.stage, shard) if CATALOGUE[task.stage].memo else None
-            if memos:
-                outputs.memo = memos.load()
-            outputs.checkpoints = StoredCheckpoints(artifacts, found.key)
-            stage = importlib.import_module(f"repoloom_stages.{module_name(task.stage)}")
-            stage.run(parse_params(task.stage, task.params), inputs, outputs)
+            return _run(lookup, task, shard, found, given, Outputs(Path(scratch) / "outputs", tell=tell))
         except Damaged as damage:
             _discard_what_holds(lookup, damage.entries)
             raise
-        if memos:
-            memos.save(outputs.memo)
-        return _publish(lookup, task, found, outputs)
 
 
-def _fetch(lookup: Lookup, task: Task, missing: Missing, folder: Path, checkouts: Mapping[str, Path]) -> Inputs:
+def _check_known(pins: Pins, known: Mapping[str, Pin]) -> None:
+    """Raise DatasetChanged unless the run's pins are those that it is to have."""
+    for name, pin in known.items():
+        if name in pins.pins and pins.pins[name] != pin:
+            raise DatasetChanged(f"{name} is not what this run pinned when it started: start a new run")
+
+
+def _run(lookup: Lookup, task: Task, shard: str | None, missing: Missing, given: Given, outputs: Outputs) -> Report:
+    """Fetch what the task reads, run its stage, publish what came out."""
+    inputs = _fetch(lookup, task, missing, outputs.folder.with_name("inputs"), given)
+    outputs.folder.mkdir()
+    if task.stage == "publish":
+        outputs.publication = _publication(lookup, task, missing.views)
+    memos = MemoPacks(lookup.artifacts, task.stage, shard) if CATALOGUE[task.stage].memo else None
+    if memos:
+        outputs.memo = memos.load()
+    outputs.checkpoints = StoredCheckpoints(lookup.artifacts, missing.key)
+    stage = importlib.import_module(f"repoloom_stages.{module_name(task.stage)}")
+    stage.run(parse_params(task.stage, task.params), inputs, outputs)
+    if memos:
+        memos.save(outputs.memo)
+    return _publish(lookup, task, missing, outputs)
+
+
+def _fetch(lookup: Lookup, task: Task, missing: Missing, folder: Path, given: Given) -> Inputs:
     folders: dict[str, tuple[Path, ...]] = {}
     damaged: list[FileEntry] = []
     for role, views in missing.views.items():
@@ -103,9 +131,10 @@ def _fetch(lookup: Lookup, task: Task, missing: Missing, folder: Path, checkouts
     return Inputs(
         folders=folders,
         digests={role: tuple(view.digest for view in views) for role, views in missing.views.items()},
-        checkouts={pin: path for pin, path in checkouts.items() if task.stage == "resolve" or pin in pins},
+        checkouts={pin: path for pin, path in given.checkouts.items() if task.stage == "resolve" or pin in pins},
         latest_dataset=latest_dataset,
-        private_hosts=tuple(host for reach in reaches if reach.private_addresses for host in reach.hosts),
+        known_pins=given.known_pins if task.stage == "resolve" else {},
+        connections=Connections(reaches, given.secrets),
     )
 
 

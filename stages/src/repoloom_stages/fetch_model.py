@@ -6,24 +6,23 @@ Python. `models` loads it; a DatasetBuild takes the tokenizer alone.
 
 import hashlib
 import json
-import os
 import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-from huggingface_hub import HfApi, snapshot_download
-from huggingface_hub.hf_api import RepoFile
+from typing import TYPE_CHECKING, Any
 
 from repoloom_api.artifacts import file_sha256
 from repoloom_api.catalogue import FetchModelParams
 from repoloom_api.runs import HuggingFacePin
 from repoloom_stages import tiny
-from repoloom_stages.errors import BadInput, TryAgain, UnsafeInput
-from repoloom_stages.hub import hub_errors
+from repoloom_stages.connections import Connections
+from repoloom_stages.errors import BadInput, SourceUnavailable, UnsafeInput
 from repoloom_stages.model_name import ModelName, write_model_name
 from repoloom_stages.stage import Inputs, Outputs
+
+if TYPE_CHECKING:
+    from huggingface_hub.hf_api import RepoFile
 
 TOKENIZER_FILES = re.compile(
     r"tokenizer[\w.-]*\.(json|model)|(special_tokens_map|added_tokens)\.json|vocab\.\w+|merges\.txt|chat_template\.\w+"
@@ -39,7 +38,7 @@ def run(params: FetchModelParams, inputs: Inputs, outputs: Outputs) -> None:
     pin = inputs.pin("pin")
     folder = outputs.folder / "model"
     if pin.hugging_face:
-        _download(pin.hugging_face, folder, weights=params.weights)
+        _download(pin.hugging_face, inputs.connections, folder, weights=params.weights)
         name = ModelName(pin.hugging_face.repository, pin.hugging_face.revision)
     else:
         _copy_tiny(folder, weights=params.weights)
@@ -63,24 +62,29 @@ def _copy_tiny(folder: Path, *, weights: bool) -> None:
                 raise BadInput(f"the shipped {name} is damaged: install repoloom-stages again")
 
 
-def _download(pin: HuggingFacePin, folder: Path, *, weights: bool) -> None:
+def _download(pin: HuggingFacePin, connections: Connections, folder: Path, *, weights: bool) -> None:
     """The files at the pinned commit that are wanted, each checked against the hash the commit has for it."""
-    # False: nothing is read from a login that happens to lie in the home folder.
-    token = os.environ.get("HF_TOKEN") or False
-    with hub_errors(pin.repository, pin.revision):
-        tree = HfApi(token=token).list_repo_tree(pin.repository, revision=pin.revision)
+    # As slow to import as all the rest together, and the shipped model needs none of it.
+    from huggingface_hub.hf_api import RepoFile
+
+    from repoloom_stages.hub import hub_api, hub_connection, hub_errors
+
+    connection = hub_connection(connections)
+    hub = hub_api(connection)
+    with hub_errors(pin.repository, pin.revision, connection):
+        tree = hub.list_repo_tree(pin.repository, revision=pin.revision)
         offered = {entry.path: entry for entry in tree if isinstance(entry, RepoFile)}
     wanted = sorted(name for name in offered if _wanted(name, weights=weights))
     _refuse_what_cannot_be_loaded(pin, offered, wanted, weights=weights)
-    with hub_errors(pin.repository, pin.revision):
-        snapshot_download(pin.repository, revision=pin.revision, local_dir=folder, allow_patterns=wanted, token=token)
+    with hub_errors(pin.repository, pin.revision, connection):
+        hub.snapshot_download(pin.repository, revision=pin.revision, local_dir=folder, allow_patterns=wanted)
     shutil.rmtree(folder / ".cache")
     _verify(pin, folder, {name: offered[name] for name in wanted})
     _refuse_unsafe(pin, folder)
 
 
 def _refuse_what_cannot_be_loaded(
-    pin: HuggingFacePin, offered: Mapping[str, RepoFile], wanted: list[str], *, weights: bool
+    pin: HuggingFacePin, offered: Mapping[str, "RepoFile"], wanted: list[str], *, weights: bool
 ) -> None:
     where = f"huggingFace.repository {pin.repository}"
     if TOKENIZER_FILE not in offered:
@@ -89,15 +93,15 @@ def _refuse_what_cannot_be_loaded(
         raise UnsafeInput(f"{where} has no weights in model.safetensors, and pickled ones can run code: choose another")
 
 
-def _verify(pin: HuggingFacePin, folder: Path, offered: Mapping[str, RepoFile]) -> None:
+def _verify(pin: HuggingFacePin, folder: Path, offered: Mapping[str, "RepoFile"]) -> None:
     """A file in LFS is named by its SHA-256, any other by git's hash of it."""
     for name, entry in offered.items():
         path = folder / name
         if not path.is_file():
-            raise TryAgain(f"{pin.repository}: {name} did not arrive")
+            raise SourceUnavailable(f"{pin.repository}: {name} did not arrive")
         found = file_sha256(path) if entry.lfs else _git_blob(path)
         if found != (entry.lfs.sha256 if entry.lfs else entry.blob_id):
-            raise TryAgain(f"{pin.repository}: {name} is not what the commit says; it may have been cut off")
+            raise SourceUnavailable(f"{pin.repository}: {name} is not what the commit says; it may have been cut off")
 
 
 def _refuse_unsafe(pin: HuggingFacePin, folder: Path) -> None:

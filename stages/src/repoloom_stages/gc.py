@@ -1,8 +1,12 @@
 """Sweeps what nothing reaches any more: mark from runs and results, then delete what is unmarked and old enough.
 
-What a run in progress has written is younger than the grace period, so nothing it needs is swept under it.
+What a run in progress has written is younger than the grace period; the datasets it is pinned to may be older, and are
+marked by its pins. So a store is swept by what is in it, without a look at the cluster: its status names nothing else.
+
+`python -m repoloom_stages.gc` is what the chart's CronJob runs, and `repoloom gc` what a person does.
 """
 
+import argparse
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -21,14 +25,16 @@ from repoloom_api.artifacts import (
     published_prefix,
     run_name,
 )
-from repoloom_api.runs import Result, RunRecord
+from repoloom_api.runs import Pins, Result, RunRecord
 from repoloom_stages.artifact_store import ArtifactStore
 from repoloom_stages.kept import Saved
-from repoloom_stages.store import StoredObject
+from repoloom_stages.store import StoredObject, open_store
 
 DAY_SECONDS = 86_400.0
 CANDIDATE_DAYS = 14.0
 """How long a refused result is kept."""
+UNFINISHED_DAYS = 30.0
+"""How long a run may take before it counts as given up."""
 
 
 @dataclass
@@ -42,13 +48,15 @@ class Sweep:
 
 def collect(artifacts: ArtifactStore, *, keep_runs: int, grace_days: float, dry_run: bool) -> Sweep:
     """Keep what the newest `keep_runs` runs of each resource made and published, every resource's newest result, and
-    whatever is younger than `grace_days` (refused results: 14 days); delete the rest.
+    whatever is younger than `grace_days` (refused results: 14 days), and what runs of the last 30 days that are not
+    finished are pinned to; delete the rest.
     """
     objects = list(artifacts.list(""))
     now = time.time()
     before = now - grace_days * DAY_SECONDS
     marks = _Marks()
     _mark_runs(artifacts, objects, keep_runs, marks)
+    _mark_unfinished(artifacts, objects, now - UNFINISHED_DAYS * DAY_SECONDS, marks)
     _mark_young(artifacts, objects, before, now - max(grace_days, CANDIDATE_DAYS) * DAY_SECONDS, marks)
     sweep = Sweep()
     for one in objects:
@@ -111,11 +119,26 @@ def _mark_run(artifacts: ArtifactStore, record: RunRecord, marks: _Marks) -> Non
         if manifest:
             marks.manifest(manifest)
     # A dataset that a kept run was trained on is part of what explains it.
-    for pin in record.pins.pins.values():
-        if pin.dataset:
-            _mark_result(artifacts, published_prefix("DatasetBuild", pin.dataset.name), pin.dataset.digest, marks)
+    _mark_datasets(artifacts, record.pins, marks)
     if record.published:
         _mark_result(artifacts, published_prefix(record.kind, record.name), record.result, marks)
+
+
+def _mark_unfinished(artifacts: ArtifactStore, objects: list[StoredObject], since: float, marks: _Marks) -> None:
+    """Pins without a record beside them: the run is at work, or was given up."""
+    finished = {one.name for one in objects if run_record_name(one.name)}
+    for one in objects:
+        folder, _, run = one.name.removesuffix("/pins.json").rpartition("/")
+        if folder != "runs" or one.name != pins_name(run) or one.modified < since or run_name(run) in finished:
+            continue
+        marks.names.add(one.name)
+        _mark_datasets(artifacts, Pins.model_validate_json(artifacts.get(one.name) or b'{"pins":{}}'), marks)
+
+
+def _mark_datasets(artifacts: ArtifactStore, pins: Pins, marks: _Marks) -> None:
+    for pin in pins.pins.values():
+        if pin.dataset:
+            _mark_result(artifacts, published_prefix("DatasetBuild", pin.dataset.name), pin.dataset.digest, marks)
 
 
 def _mark_latest(artifacts: ArtifactStore, kind: str, name: str, marks: _Marks) -> None:
@@ -152,3 +175,20 @@ def _mark_parsed(artifacts: ArtifactStore, name: str, marks: _Marks) -> None:
         marks.manifest(Manifest.model_validate_json(artifacts.get(name) or b""))
     except ValidationError:
         return  # unreadable: of no use to anyone, swept once it is old
+
+
+def main() -> None:
+    """Sweep one namespace of a store and say what went."""
+    parser = argparse.ArgumentParser(prog="repoloom_stages.gc", description="Delete what nothing reaches any more.")
+    parser.add_argument("--store", required=True, help="folder, or s3://bucket/prefix")
+    parser.add_argument("--namespace", required=True, help="namespace in the store")
+    parser.add_argument("--keep-runs", type=int, required=True, help="runs of each resource to keep")
+    parser.add_argument("--grace-days", type=float, required=True, help="whatever is younger stays")
+    options = parser.parse_args()
+    artifacts = ArtifactStore(open_store(options.store), options.namespace)
+    sweep = collect(artifacts, keep_runs=options.keep_runs, grace_days=options.grace_days, dry_run=False)
+    print(f"deleted {sweep.objects} objects, {sweep.bytes} bytes: {dict(sorted(sweep.by_folder.items()))}")
+
+
+if __name__ == "__main__":
+    main()

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from repoloom_stages.connections import Connection
 from repoloom_stages.errors import BadInput, StageError, UnsafeInput
-from repoloom_stages.git_network import NoSuchReference, check_url, network_error, pinned_address
+from repoloom_stages.git_network import NoSuchReference, check_url, credential, network_error, pinned_address
 from repoloom_stages.references import ABBREVIATED_COMMIT, COMMIT, CheckoutFiles, meanings
 
 _FILE_MODE, _SYMLINK_MODE = "100", "120"
@@ -194,9 +195,10 @@ class Mirror:
         self,
         *arguments: str,
         config: Mapping[str, str] | None = None,
+        environment: Mapping[str, str] | None = None,
         failure: Callable[[str], StageError] | None = None,
     ) -> bytes:
-        with self._process(*arguments, config=config, failure=failure) as process:
+        with self._process(*arguments, config=config, environment=environment, failure=failure) as process:
             return _output(process).read()
 
     @contextmanager
@@ -210,6 +212,7 @@ class Mirror:
         *arguments: str,
         stdin: int = subprocess.DEVNULL,
         config: Mapping[str, str] | None = None,
+        environment: Mapping[str, str] | None = None,
         failure: Callable[[str], StageError] | None = None,
     ) -> Iterator[subprocess.Popen[bytes]]:
         """Git at work, ended when the block is left. If git fails, raises what `failure` makes of its message."""
@@ -217,7 +220,8 @@ class Mirror:
         options = [part for key, value in settings for part in ("-c", f"{key}={value}")]
         command = ["git", f"--git-dir={self._git_dir}", *options, *arguments]
         with tempfile.TemporaryFile() as errors:
-            process = _started(command, stdin, errors, self._environment, self._git_dir.parent)
+            sees = {**self._environment, **(environment or {})}
+            process = _started(command, stdin, errors, sees, self._git_dir.parent)
             with process:
                 try:
                     yield process
@@ -282,10 +286,12 @@ class Blobs:
 class _Remote(Mirror):
     """What is fetched from a URL."""
 
-    def __init__(self, folder: Path, url: str, private_addresses: bool) -> None:
-        parts = check_url(url, private_addresses=private_addresses)
+    def __init__(self, folder: Path, url: str, connection: Connection) -> None:
+        parts = check_url(url, private_addresses=connection.private_addresses)
+        self._connection = connection
+        self._credential = credential(parts, connection.token)
         self._config = {"remote.origin.url": url}
-        if not private_addresses:
+        if not connection.private_addresses:
             self._config |= pinned_address(parts)
         super().__init__(folder, url, protocol=parts.scheme)
 
@@ -313,13 +319,18 @@ class _Remote(Mirror):
         """Fetch references; false if the server lacks one. A server that cannot filter sends everything."""
         fixed = ("fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--update-shallow")
         try:
-            self._run(*fixed, *options, "origin", *names, config=self._config, failure=self._unreachable)
+            self._run(
+                *(*fixed, *options, "origin", *names),
+                config=self._config,
+                environment=self._credential,
+                failure=self._unreachable,
+            )
         except NoSuchReference:
             return False
         return True
 
     def _unreachable(self, message: str) -> StageError:
-        return network_error(self.name, message)
+        return network_error(self.name, message, self._connection)
 
 
 class _Checkout(Mirror):
@@ -351,18 +362,18 @@ class _Checkout(Mirror):
 
 
 @contextmanager
-def open_mirror(url: str, checkout: Path | None, *, private_addresses: bool) -> Iterator[Mirror]:
+def open_mirror(url: str, checkout: Path | None, connection: Connection) -> Iterator[Mirror]:
     """A mirror of a URL, or of the checkout that stands in for it; gone when the block ends.
 
     Raises UnsafeInput for an address that must not be reached, TryAgain while the network fails, and BadInput for all
     else that a person must change.
     """
     with tempfile.TemporaryDirectory(prefix="repoloom-git-") as folder:
-        yield _Checkout(Path(folder), checkout) if checkout else _Remote(Path(folder), url, private_addresses)
+        yield _Checkout(Path(folder), checkout) if checkout else _Remote(Path(folder), url, connection)
 
 
 def _environment(home: Path, protocol: str) -> dict[str, str]:
-    """What git sees: no credentials, no configuration but ours, one protocol, and no way to ask anyone anything."""
+    """What git sees: no configuration but ours, one protocol, and no way to ask anyone anything."""
     passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     return passed_on | {
         "HOME": str(home),

@@ -1,11 +1,20 @@
 """Which URLs git may fetch from, and what its complaints about one mean. `git` starts it; nothing here does."""
 
+import base64
 import re
 from urllib.parse import SplitResult, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from repoloom_stages.addresses import public_addresses
-from repoloom_stages.errors import BadInput, StageError, TryAgain, UnsafeInput
+from repoloom_stages.connections import GIT_KEYS, Connection
+from repoloom_stages.errors import (
+    BadInput,
+    CredentialMissing,
+    NoSuchSource,
+    SourceUnavailable,
+    StageError,
+    UnsafeInput,
+)
 
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 _CREDENTIALS = re.compile(r"//[^/]*@")
@@ -16,7 +25,7 @@ _USE_A_CLONE = "clone it by other means and pass --source NAME=DIR"
 _BUSY = ("408", "425", "429")
 
 
-class NoSuchReference(BadInput):
+class NoSuchReference(NoSuchSource):
     """The server has no reference or commit of that name."""
 
 
@@ -30,26 +39,30 @@ _MEANINGS: tuple[tuple[re.Pattern[str], type[StageError], str], ...] = tuple(
         ),
         (
             r"redirect|returned error: 3\d\d",
-            BadInput,
+            NoSuchSource,
             "redirects, which is not followed: write the address it leads to (often the same with .git)",
         ),
         (
             r"authentication failed|could not read (username|password)|prompts disabled|returned error: 40[13]",
-            BadInput,
-            f"does not exist or refuses anonymous access: correct it, or {_USE_A_CLONE}",
+            CredentialMissing,
+            "does not exist or refuses anonymous access: correct it",
         ),
         (
             r"not found|not a git repository|is this a git repository|returned error: (404|410)",
-            BadInput,
+            NoSuchSource,
             f"is no repository: correct it, or {_USE_A_CLONE}",
         ),
         (
             r"certificate",
-            BadInput,
+            NoSuchSource,
             "has no certificate that this machine trusts: use another address, or have it added",
         ),
-        (rf"returned error: ({'|'.join(_BUSY)})", TryAgain, "is busy"),
-        (r"returned error: 4\d\d|mismatched algorithms|dumb http", BadInput, f"cannot be fetched from: {_USE_A_CLONE}"),
+        (rf"returned error: ({'|'.join(_BUSY)})", SourceUnavailable, "is busy"),
+        (
+            r"returned error: 4\d\d|mismatched algorithms|dumb http",
+            NoSuchSource,
+            f"cannot be fetched from: {_USE_A_CLONE}",
+        ),
     )
 )
 """What git says, and what that means; the first that fits. Anything else may pass by itself."""
@@ -85,7 +98,7 @@ def pinned_address(parts: SplitResult) -> dict[str, str]:
     port = parts.port or _DEFAULT_PORTS[parts.scheme]
     try:
         addresses = public_addresses(host, port)
-    except TryAgain:
+    except SourceUnavailable:
         if _proxied(parts.scheme, host):
             return {}  # Behind a proxy there may be no name service; the proxy has one, and its own rules.
         raise
@@ -98,12 +111,32 @@ def _proxied(scheme: str, host: str) -> bool:
     return not getproxies().keys().isdisjoint((scheme, "all")) and not proxy_bypass(host)
 
 
-def network_error(url: str, message: str) -> StageError:
+def credential(parts: SplitResult, token: str | None) -> dict[str, str]:
+    """Environment that makes git show a token to the host and port of a URL and to no other.
+
+    An argument would show it to every process on the machine.
+    """
+    if token is None:
+        return {}
+    login = base64.b64encode(f"x-access-token:{token}".encode()).decode()
+    return {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"http.{parts.scheme}://{parts.netloc}/.extraHeader",
+        "GIT_CONFIG_VALUE_0": f"Authorization: Basic {login}",
+    }
+
+
+def network_error(url: str, message: str, connection: Connection) -> StageError:
     """What git's message about a URL means to a person: try again, or change something."""
     for pattern, error, advice in _MEANINGS:
         if pattern.search(message):
-            return error(f"{url} {advice} (git says: {message})")
-    return TryAgain(f"{url} cannot be reached (git says: {message})")
+            said = f"(git says: {message})"
+            if error is not CredentialMissing:
+                return error(f"{url} {advice} {said}")
+            if connection.token:
+                return NoSuchSource(f"{url} does not exist, or the credential for its host does not open it {said}")
+            return error(f"{url} {advice}, {connection.advice(GIT_KEYS)}, or {_USE_A_CLONE} {said}")
+    return SourceUnavailable(f"{url} cannot be reached (git says: {message})")
 
 
 def shown(url: str) -> str:

@@ -23,7 +23,7 @@ from repoloom_api.plan import SHARD, Input, Plan, Task
 from repoloom_api.runs import Pin, Pins
 from repoloom_stages.artifact_store import ArtifactStore, Damaged
 from repoloom_stages.code_digest import code_digest
-from repoloom_stages.errors import BadInput
+from repoloom_stages.errors import BadInput, DatasetChanged
 from repoloom_stages.publication import published_result
 from repoloom_stages.stage import PIN_FILE
 
@@ -147,7 +147,7 @@ class Lookup:
         assert pin.dataset is not None
         result = published_result(self.artifacts, "DatasetBuild", pin.dataset.name, pin.dataset.digest)
         if result is None:
-            raise BadInput(
+            raise DatasetChanged(
                 f"dataset {pin.dataset.name} with digest {pin.dataset.digest[:12]} is not in this store; run its "
                 "DatasetBuild first"
             )

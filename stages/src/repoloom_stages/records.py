@@ -32,6 +32,15 @@ class Novel(TypedDict):
     """Commit that brought them (40 hex digits)."""
 
 
+class SnapshotCommit(TypedDict):
+    """The commit whose files a snapshot holds: `commit.json`."""
+
+    commit: str
+    """40 hex digits."""
+    committed_at: str
+    """Its time, UTC, ISO 8601."""
+
+
 class SourceFile(TypedDict):
     """A text file of a snapshot: `shards/<shard>/files.jsonl.zst`, sorted by (path, split)."""
 
@@ -44,7 +53,8 @@ class SourceFile(TypedDict):
     bytes: int
     language: str
     commit: str
-    """Commit at which path and lines resolve: the training commit, or the newest that changed a held-out file."""
+    """Commit at which a held-out file's path and lines resolve: the newest that changed it. Empty for a file of the
+    training commit, which `commit.json` names once for all of them."""
     committed_at: str
     """That commit's time, UTC, ISO 8601."""
     split: str
@@ -112,6 +122,7 @@ class Record(TypedDict):
     name: str
     repo: str
     commit: str
+    """As the file has it; write-output fills in the snapshot's where it is empty."""
     committed_at: str
     split: str
     lang: str

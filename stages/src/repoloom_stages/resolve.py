@@ -1,7 +1,7 @@
 """Stage `resolve`: what names mean when a run starts. It writes `pins.json`, once per run; every retry reads it.
 
-Repositories and models are pinned to commits, datasets to the digest of the newest published result. For a repository
-`holdout` decides where the windows of its history lie.
+Repositories and models are pinned to commits, datasets to the digest of the newest published result, unless who started
+the run pinned them. For a repository `holdout` decides where the windows of its history lie.
 """
 
 from collections.abc import Callable, Iterable
@@ -10,6 +10,7 @@ from functools import partial
 from repoloom_api.artifacts import canonical_json
 from repoloom_api.catalogue import DatasetName, ModelName, RepositoryName, ResolveParams
 from repoloom_api.runs import DatasetPin, HuggingFacePin, Pin, Pins, TinyPin
+from repoloom_stages.connections import GIT_KEYS
 from repoloom_stages.errors import BadInput
 from repoloom_stages.git import open_mirror
 from repoloom_stages.holdout import pin_history
@@ -24,7 +25,7 @@ def run(params: ResolveParams, inputs: Inputs, outputs: Outputs) -> None:
     pins = {}
     for done, (name, pin) in enumerate(names.items()):
         outputs.progress(done, len(names))
-        pins[name] = pin()
+        pins[name] = inputs.known_pins.get(name) or pin()
         outputs.take()
         outputs.keep()
     outputs.progress(len(names), len(names))
@@ -34,18 +35,18 @@ def run(params: ResolveParams, inputs: Inputs, outputs: Outputs) -> None:
 def _names(params: ResolveParams, inputs: Inputs) -> Iterable[tuple[str, Callable[[], Pin]]]:
     """What finds each pin out."""
     yield from ((one.pin, partial(_repository, one, inputs)) for one in params.repositories)
-    yield from ((one.pin, partial(_model, one)) for one in params.models)
+    yield from ((one.pin, partial(_model, one, inputs)) for one in params.models)
     yield from ((one.pin, partial(_dataset, one, inputs)) for one in params.datasets)
 
 
 def _repository(name: RepositoryName, inputs: Inputs) -> Pin:
     checkout = inputs.checkouts.get(name.pin)
-    with open_mirror(name.url, checkout, private_addresses=inputs.allows_private(name.url)) as mirror:
+    with open_mirror(name.url, checkout, inputs.connections.to(name.url, GIT_KEYS)) as mirror:
         line = mirror.first_parents(mirror.find(name.revision))
         return Pin(git=pin_history(name, line, shallow=mirror.shallow))
 
 
-def _model(name: ModelName) -> Pin:
+def _model(name: ModelName, inputs: Inputs) -> Pin:
     # Both imports are slow or read files that not every plan needs.
     if name.repository is None:
         from repoloom_stages import tiny
@@ -53,7 +54,7 @@ def _model(name: ModelName) -> Pin:
         return Pin(tiny=TinyPin(sha256=tiny.SHA256))
     from repoloom_stages.hub import commit_of
 
-    commit = commit_of(name.repository, name.revision or "main")
+    commit = commit_of(name.repository, name.revision or "main", inputs.connections)
     return Pin(hugging_face=HuggingFacePin(repository=name.repository, revision=commit))
 
 

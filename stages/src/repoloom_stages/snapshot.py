@@ -9,16 +9,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from repoloom_api.artifacts import SHARDS_FILE, canonical_json
+from repoloom_api.artifacts import COMMIT_FILE, SHARDS_FILE, canonical_json
 from repoloom_api.catalogue import SnapshotParams
 from repoloom_api.runs import GitPin, SplitMode
 from repoloom_stages import eligibility
+from repoloom_stages.connections import GIT_KEYS
 from repoloom_stages.errors import BadInput
 from repoloom_stages.git import Blobs, Change, Commit, Entry, Mirror, open_mirror
 from repoloom_stages.globs import Globs
 from repoloom_stages.languages import TEXT, language_of
 from repoloom_stages.novel_lines import Brought, novel_lines, ranges, who_brought
-from repoloom_stages.records import TEST, TRAIN, VALIDATION, SourceFile, write_records
+from repoloom_stages.records import TEST, TRAIN, VALIDATION, SnapshotCommit, SourceFile, write_records
 from repoloom_stages.stage import Inputs, Outputs
 
 PROGRESS_FILES = 100
@@ -36,16 +37,20 @@ class Candidate:
     size: int
     language: str
     split: str
-    commit: Commit
+    commit: Commit | None = None
+    """Of a held-out file: the newest that changed it."""
     changes: Sequence[Change] = ()
     """Of a held-out file: what changed it since the training commit, newest first."""
 
 
 def run(params: SnapshotParams, inputs: Inputs, outputs: Outputs) -> None:
-    """Write `shards.json` and, for each shard, `shards/<name>/files.jsonl.zst`. Raises BadInput if no file is left."""
+    """Write `shards.json`, `commit.json` and, for each shard, `shards/<name>/files.jsonl.zst`.
+
+    Raises BadInput if no file is left.
+    """
     pin = inputs.pin("pin").git
     assert pin is not None  # the planner gives this stage sources, and their pins are of git
-    with open_mirror(pin.url, inputs.checkout, private_addresses=inputs.allows_private(pin.url)) as mirror:
+    with open_mirror(pin.url, inputs.checkout, inputs.connections.to(pin.url, GIT_KEYS)) as mirror:
         mirror.bring(pin.head, pin.commits)
         with mirror.blobs() as blobs:
             _Snapshot(params, pin, mirror, blobs, outputs).write()
@@ -86,14 +91,15 @@ class _Snapshot:
             written = write_records(self._outputs.file(f"shards/{name}/files.jsonl.zst"), self._records(files, brought))
             self._outputs.keep(written)
         self._outputs.file(SHARDS_FILE).write_bytes(canonical_json(sorted(shards)))
+        at = _commit_fields(self._mirror.commit(self._pin.train))
+        self._outputs.file(COMMIT_FILE).write_bytes(canonical_json(at))
 
     def _training(self) -> Iterator[Candidate]:
         """What the training commit holds."""
-        commit = self._mirror.commit(self._pin.train)
         split = TRAIN if self._pin.mode is SplitMode.TIME else ""
-        for entry in self._entries(commit.sha):
+        for entry in self._entries(self._pin.train):
             self._outputs.take()
-            if candidate := self._candidate(entry, split, commit):
+            if candidate := self._candidate(entry, split):
                 yield candidate
 
     def _held_out(self, windows: dict[str, _Window]) -> Iterator[Candidate]:
@@ -107,8 +113,8 @@ class _Snapshot:
             window = windows[changes[0].commit]
             if window.split == eligibility.GAP:
                 self._outputs.drop(eligibility.GAP)
-            elif candidate := self._candidate(entry, window.split, window.commit):
-                yield replace(candidate, changes=changes)
+            elif candidate := self._candidate(entry, window.split):
+                yield replace(candidate, commit=window.commit, changes=changes)
 
     def _entries(self, commit: str) -> Iterator[Entry]:
         """The paths of a commit's tree, each once: nothing keeps a tree from having two entries of one name."""
@@ -118,7 +124,7 @@ class _Snapshot:
                 seen.add(entry.path)
                 yield entry
 
-    def _candidate(self, entry: Entry, split: str, commit: Commit) -> Candidate | None:
+    def _candidate(self, entry: Entry, split: str) -> Candidate | None:
         reason = self._path_reason(entry)
         if reason is None and entry.size is None:
             raise BadInput(f"{self._mirror.name} lacks the content of {entry.path!r}; it may be a partial clone")
@@ -129,7 +135,7 @@ class _Snapshot:
             self._outputs.drop(reason)
             return None
         path = entry.path.decode()
-        return Candidate(path, entry.blob, size, language_of(path) or TEXT, split, commit)
+        return Candidate(path, entry.blob, size, language_of(path) or TEXT, split)
 
     def _path_reason(self, entry: Entry) -> str | None:
         """Why the file is out, for its kind or its path."""
@@ -211,12 +217,16 @@ def _record(repo: str, file: Candidate, text: str, brought: Brought) -> SourceFi
         sha256=hashlib.sha256(data).hexdigest(),
         bytes=len(data),
         language=file.language,
-        commit=file.commit.sha,
-        committed_at=datetime.fromtimestamp(file.commit.seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        **(_commit_fields(file.commit) if file.commit else SnapshotCommit(commit="", committed_at="")),
         split=file.split,
         novel=ranges(text, brought) if brought else [],
         text=text,
     )
+
+
+def _commit_fields(commit: Commit) -> SnapshotCommit:
+    at = datetime.fromtimestamp(commit.seconds, UTC)
+    return SnapshotCommit(commit=commit.sha, committed_at=at.strftime("%Y-%m-%dT%H:%M:%SZ"))
 
 
 def buckets(files: Iterable[Candidate], shard_bytes: int) -> Iterator[tuple[str, list[Candidate]]]:

@@ -3,16 +3,14 @@
 A stage cannot tell whether the local runner or Argo started it.
 """
 
-import os
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from repoloom_api.runs import Pin
-from repoloom_api.settings import host_is_listed
 from repoloom_stages.checkpoints import Checkpoints
+from repoloom_stages.connections import Connections
 from repoloom_stages.memos import Memo
 from repoloom_stages.publication import Publication
 
@@ -31,12 +29,10 @@ class Inputs:
     """Clones at hand, by pin (`source/<name>`), that stand in for the source's URL. Only bytes come from them."""
     latest_dataset: Callable[[str], str | None] = dict[str, str]().get
     """Digest of the newest published result of the DatasetBuild of that name, for `resolve`."""
-    private_hosts: tuple[str, ...] = ()
-    """Whether the hosts that a stage with network access reaches may be private ones."""
-
-    def allows_private(self, url: str) -> bool:
-        """Whether the host of a URL may resolve to a loopback, private or link-local address."""
-        return host_is_listed(urlsplit(url).hostname or "", self.private_hosts)
+    known_pins: Mapping[str, Pin] = field(default_factory=dict)
+    """Pins that were settled before the run started, for `resolve`."""
+    connections: Connections = field(default_factory=Connections)
+    """How a stage with network access reaches its hosts."""
 
     @property
     def checkout(self) -> Path | None:
@@ -68,6 +64,8 @@ class Outputs:
     """State of an interrupted training run; without a store, nothing is kept."""
     publication: Publication | None = None
     """Where `publish` puts the result; no other stage has it."""
+    tell: Callable[[int, int], None] | None = None
+    """Hears how much is done, of how much."""
     records_in: int = 0
     kept: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
@@ -91,10 +89,6 @@ class Outputs:
         self.dropped[reason] += number
 
     def progress(self, done: int, total: int) -> None:
-        """Say how far the work is. The file is Argo's progress file, which the local runner reads too.
-
-        https://argo-workflows.readthedocs.io/en/latest/progress/
-        """
-        path = os.environ.get("ARGO_PROGRESS_FILE")
-        if path and total > 0:
-            Path(path).write_text(f"{min(done, total)}/{total}")
+        """Say how far the work is."""
+        if self.tell and total > 0:
+            self.tell(min(done, total), total)

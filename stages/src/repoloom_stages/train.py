@@ -26,6 +26,7 @@ from transformers.trainer_pt_utils import safe_globals
 from trl import SFTConfig, SFTTrainer
 
 from repoloom_api.catalogue import TrainParams
+from repoloom_api.v1alpha1.conditions import Reason
 from repoloom_api.v1alpha1.finetune import Lora, Training
 from repoloom_stages import corpus, models
 from repoloom_stages.errors import BadInput, TryAgain, UnsafeInput
@@ -52,13 +53,13 @@ UNREADABLE = (OSError, ValueError, KeyError, EOFError, RuntimeError, pickle.Unpi
 class TrainingDiverged(UnsafeInput):
     """The loss or its gradient is no finite number."""
 
-    reason = "TrainingDiverged"
+    reason = Reason.TRAINING_DIVERGED
 
 
 class OutOfMemory(BadInput):
     """A step does not fit the accelerator."""
 
-    reason = "TrainingOOM"
+    reason = Reason.TRAINING_OOM
 
 
 def run(params: TrainParams, inputs: Inputs, outputs: Outputs) -> None:
@@ -67,7 +68,8 @@ def run(params: TrainParams, inputs: Inputs, outputs: Outputs) -> None:
     base = inputs.one("model")
     tokenizer = models.load_tokenizer(base)
     encoder = corpus.Encoder.of(tokenizer)
-    with tempfile.TemporaryDirectory() as work, _Sigterm() as sigterm:
+    sigterm = _Sigterm()
+    with tempfile.TemporaryDirectory() as work:
         folder = Path(work)
         data = _tokenise(inputs.many("data"), encoder, params.training.max_tokens, outputs, folder / "data")
         trainer = SFTTrainer(
@@ -87,9 +89,8 @@ def run(params: TrainParams, inputs: Inputs, outputs: Outputs) -> None:
 def _train(trainer: SFTTrainer, checkpoint: str | None, sigterm: "_Sigterm") -> None:
     """Train to the end, from a checkpoint if there is one."""
     try:
-        sigterm.training = True
-        trainer.train(resume_from_checkpoint=checkpoint)
-        sigterm.training = False
+        with sigterm:
+            trainer.train(resume_from_checkpoint=checkpoint)
     except torch.OutOfMemoryError as error:
         raise OutOfMemory("a step does not fit the accelerator's memory: lower spec.training.maxTokens") from error
     if sigterm.came:
@@ -186,10 +187,11 @@ def _arguments(training: Training, folder: Path) -> SFTConfig:
 
 
 class _Sigterm:
-    """SIGTERM while this is entered ends the run with TryAgain: at once, or, in training, after the step at hand."""
+    """SIGTERM while this is entered is noted, and training ends after the step at hand. At other times the process ends
+    as in every stage.
+    """
 
     came = False
-    training = False
 
     def __enter__(self) -> Self:
         self._before = signal.signal(signal.SIGTERM, self._note)
@@ -200,8 +202,6 @@ class _Sigterm:
 
     def _note(self, _number: int, _frame: FrameType | None) -> None:
         self.came = True
-        if not self.training:
-            raise TryAgain("stopped by SIGTERM outside of training: run it again")
 
 
 class _Keeper(TrainerCallback):  # type: ignore[misc]  # transformers hides its type behind a lazy import

@@ -1,15 +1,17 @@
 """Stage `write-output`: the samples of one output, in order and on their sides, as JSON lines and as Parquet.
 
 It merges the shards' records, leaves out what the gates, `deduplicate` and `split` decided against, and gives each
-sample the columns of the output's format. It judges nothing itself, but for which lines of held-out samples are new
-(`novelty`). Memory follows one file of each shard, one row group of each split, and the held-out lines.
+sample the columns of the output's format, its commit among them, which training records leave to their snapshot. It
+judges nothing itself, but for which lines of held-out samples are new (`novelty`). Memory follows one file of each
+shard, one row group of each split, and the held-out lines.
 """
 
 import heapq
+import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -18,11 +20,22 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from repoloom_api.artifacts import COMMIT_FILE
 from repoloom_api.catalogue import WriteOutputParams
 from repoloom_api.v1alpha1.datasetbuild import Format
 from repoloom_stages.errors import BadInput
 from repoloom_stages.novelty import Novelty, Span
-from repoloom_stages.records import LEAK, SPLITS, TRAIN, Record, SampleSummary, read_all, read_records, write_records
+from repoloom_stages.records import (
+    LEAK,
+    SPLITS,
+    TRAIN,
+    Record,
+    SampleSummary,
+    SnapshotCommit,
+    read_all,
+    read_records,
+    write_records,
+)
 from repoloom_stages.stage import Inputs, Outputs
 from repoloom_stages.tagging import tag_code
 
@@ -60,14 +73,15 @@ def run(params: WriteOutputParams, inputs: Inputs, outputs: Outputs) -> None:
     Raises BadInput if a record has no split, or a shard's records are not sorted by path.
     """
     selection = Selection.read(inputs)
-    novelty, total = _learned_novelty(inputs, selection)
+    shards = _shards(params, inputs)
+    novelty, total = _learned_novelty(shards, selection)
     layout = Layout.of(params.format)
     with ExitStack() as stack:
         files = {
             split: stack.enter_context(SplitFiles(outputs.file(f"output/{params.name}/{split}"), layout.schema))
             for split in SPLITS
         }
-        chosen = _chosen(inputs, selection, outputs, total)
+        chosen = _chosen(shards, selection, outputs, total)
         summaries = (_write(record, novelty, layout, files) for record in chosen)
         write_records(outputs.file("summary/samples.jsonl.zst"), summaries)
 
@@ -106,28 +120,67 @@ class Selection:
             raise BadInput(f"splits/ids.jsonl.zst has no sample {record['id']} of {place}: run split again") from None
 
 
-def _learned_novelty(inputs: Inputs, selection: Selection) -> tuple[Novelty, int]:
+@dataclass(frozen=True)
+class Shard:
+    """The records that a recipe made of a shard."""
+
+    path: Path
+    commit: SnapshotCommit
+
+    def records(self) -> Iterator[Record]:
+        """One at a time, each with its commit."""
+        for record in read_records(self.path):
+            if not record["commit"]:
+                record.update(self.commit)
+            yield record
+
+    def in_order(self) -> Iterator[Record]:
+        """The records, which come file by file, those of a file in the output's order."""
+        before = ("", "")
+        for file, records in groupby(self.records(), key=_file):
+            if file < before:
+                raise BadInput(
+                    f"{self.path.name} is not sorted: {file[1]} comes after {before[1]}; the recipe must sort by path"
+                )
+            before = file
+            yield from sorted(records, key=_place)
+
+
+def _shards(params: WriteOutputParams, inputs: Inputs) -> list[Shard]:
+    """The shards of all sources."""
+    commits = {name: json.loads((inputs.one(f"commit-{name}") / COMMIT_FILE).read_bytes()) for name in params.sources}
+    return [
+        Shard(folder / "records.jsonl.zst", commits[name])
+        for name in params.sources
+        for folder in inputs.many(f"records-{name}")
+    ]
+
+
+def _learned_novelty(shards: list[Shard], selection: Selection) -> tuple[Novelty, int]:
     """What is new in the held-out samples, and how many records there are. Reads all records, twice if need be."""
     novelty, total = Novelty(), 0
-    for record in read_all(inputs.many("records"), "records.jsonl.zst"):
+    for record in _every_record(shards):
         total += 1
         if not selection.reason_against(record) and selection.side(record) != TRAIN:
             novelty.hold_out(record)
     if novelty.needs_training:
-        for record in read_all(inputs.many("records"), "records.jsonl.zst"):
+        for record in _every_record(shards):
             if not selection.reason_against(record) and selection.side(record) == TRAIN:
                 novelty.learn(record)
     return novelty, total
 
 
-def _chosen(inputs: Inputs, selection: Selection, outputs: Outputs, total: int) -> Iterator[tuple[Record, str]]:
+def _every_record(shards: list[Shard]) -> Iterator[Record]:
+    return chain.from_iterable(shard.records() for shard in shards)
+
+
+def _chosen(shards: list[Shard], selection: Selection, outputs: Outputs, total: int) -> Iterator[tuple[Record, str]]:
     """The records to write, each with its side, in order; all are counted.
 
     A record may come twice under one id (a file that holds one function alone): the second is a copy.
     """
     written: set[str] = set()
-    shards = [_in_order(folder / "records.jsonl.zst") for folder in inputs.many("records")]
-    for record in heapq.merge(*shards, key=_place):
+    for record in heapq.merge(*(shard.in_order() for shard in shards), key=_place):
         outputs.take()
         if outputs.records_in % PROGRESS_EVERY == 0:
             outputs.progress(outputs.records_in, total)
@@ -149,18 +202,6 @@ def _place(record: Record) -> tuple[str | int, ...]:
 
 def _file(record: Record) -> tuple[str, str]:
     return record["repo"], record["source"][0]["path"]
-
-
-def _in_order(path: Path) -> Iterator[Record]:
-    """A shard's records, which come file by file, those of a file in the output's order."""
-    before = ("", "")
-    for file, records in groupby(read_records(path), key=_file):
-        if file < before:
-            raise BadInput(
-                f"{path.name} is not sorted: {file[1]} comes after {before[1]}; the recipe must sort by path"
-            )
-        before = file
-        yield from sorted(records, key=_place)
 
 
 @dataclass(frozen=True)

@@ -85,6 +85,14 @@ def test_settings_place_the_tasks_that_reach_a_host() -> None:
     assert placements["resolve-1"].reaches == (outside, inside)
 
 
+@pytest.mark.parametrize("name", ["dataset by time", "fine-tune"])
+def test_what_pins_and_what_fetches_a_model_both_reach_the_hub(name: str) -> None:
+    placements = planned(name, ELSEWHERE).placements
+    hub = Reach(connection="hub", hosts=("huggingface.co",), private_addresses=False)
+    assert hub in placements["resolve-1"].reaches
+    assert placements["fetch-model-1"].reaches == (hub,)
+
+
 def test_a_host_that_no_connection_lists_is_refused_with_its_field() -> None:
     with pytest.raises(InvalidResource) as caught:
         planned("dataset", settings(connections=[{"name": "hub", "huggingFace": {}, "hosts": ["huggingface.co"]}]))

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from repoloom_api.resources import InvalidResource, parse_resource
-from support.crd_validation import schemas, validate
+from support.crd_validation import about_one_field, schemas, validate
 from support.mutations import mutated
 from unit.api.cases import BAD, GOOD, Bad
 
@@ -20,12 +20,6 @@ def types_faults(document: Any) -> set[str]:
     except InvalidResource as error:
         return {fault.path for fault in error.faults}
     return set()
-
-
-def about_one_field(path: str, other: str) -> bool:
-    """One verdict may name a block and the other what is wrong in it: a rule in CEL faults the block it stands in."""
-    inner, outer = max(path, other, key=len), min(path, other, key=len)
-    return inner == outer or (bool(outer) and inner.startswith((f"{outer}.", f"{outer}[")))
 
 
 @pytest.mark.parametrize("document", GOOD.values(), ids=GOOD.keys())

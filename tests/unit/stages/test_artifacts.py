@@ -8,7 +8,7 @@ import pytest
 from repoloom_api.artifacts import Counts, FileEntry, artifact_key, below, blob_name, manifest_name, tree_digest
 from repoloom_api.catalogue import CATALOGUE
 from repoloom_stages.artifact_store import ArtifactStore, Damaged
-from repoloom_stages.code_digest import _closure, code_digest, module_name
+from repoloom_stages.code_digest import _closure, _imports, code_digest, module_name
 from repoloom_stages.kept import MOST_PACKS, MemoPacks, StoredCheckpoints
 from repoloom_stages.store import FolderStore
 
@@ -134,6 +134,32 @@ def test_a_key_is_of_stage_code_params_and_inputs() -> None:
 def test_every_stage_has_its_module_and_a_code_digest(stage: str) -> None:
     assert module_name(stage) in _closure(stage)
     assert len(code_digest(stage)) == 64
+
+
+def test_an_import_counts_wherever_it_stands(tmp_path: Path) -> None:
+    path = tmp_path / "module.py"
+    path.write_text("""
+import repoloom_stages.a, os
+if os:
+    from repoloom_stages.b import thing
+else:
+    from repoloom_stages import c
+try:
+    import repoloom_stages.d
+except* OSError:
+    import repoloom_stages.e
+finally:
+    import repoloom_stages.f
+class Some:
+    async def some(self):
+        with self: import repoloom_stages.g
+        match self:
+            case 1:
+                for _ in (): import repoloom_stages.h
+        while True: import repoloom_stages.i
+text = "import repoloom_stages.no"
+""")
+    assert {name for name in _imports(path) if "." not in name} == set("abcdefghi")
 
 
 def test_no_digest_of_code_depends_on_how_bytes_are_stored() -> None:

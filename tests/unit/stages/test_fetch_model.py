@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from repoloom_api.catalogue import FetchModelParams
+from repoloom_api.plan import Reach
 from repoloom_api.runs import HuggingFacePin, Pin, TinyPin
 from repoloom_stages import fetch_model, tiny
-from repoloom_stages.errors import BadInput, StageError, TryAgain, UnsafeInput
+from repoloom_stages.connections import Connections
+from repoloom_stages.errors import BadInput, CredentialMissing, NoSuchSource, StageError, TryAgain, UnsafeInput
 from repoloom_stages.model_name import ModelName, model_name
 from repoloom_stages.stage import Inputs, Outputs
 from support.hub import COMMIT, StubHub, stub_hub
@@ -38,6 +40,7 @@ UNWANTED = {
 }
 TOKENIZER_ONLY = {name for name in WANTED if name.startswith(("token", "special", "chat"))}
 NAME_FILE = "repoloom-model.json"
+ANONYMOUS = Connections()
 
 
 @pytest.fixture
@@ -48,11 +51,11 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[StubHub]:
         yield hub
 
 
-def fetch(folder: Path, *, weights: bool = True, pin: Pin | None = None) -> Path:
+def fetch(folder: Path, *, weights: bool = True, pin: Pin | None = None, connections: Connections = ANONYMOUS) -> Path:
     pin = pin or Pin(hugging_face=HuggingFacePin(repository=REPOSITORY, revision=COMMIT))
     (folder / "pin").mkdir(parents=True)
     (folder / "pin" / "pin.json").write_text(json.dumps(pin.document()))
-    inputs = Inputs({"pin": (folder / "pin",)})
+    inputs = Inputs({"pin": (folder / "pin",)}, connections=connections)
     fetch_model.run(FetchModelParams(weights=weights), inputs, Outputs(folder / "out"))
     return folder / "out" / "model"
 
@@ -135,15 +138,41 @@ def test_a_file_that_is_not_what_the_commit_says_is_tried_again(hub: StubHub, tm
 # ---- credentials
 
 
-def test_a_token_opens_a_private_model_and_goes_to_the_hub_alone(
-    hub: StubHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def with_token(folder: Path, token: str, host: str = "127.0.0.1") -> Connections:
+    """A connection to a host with HF_TOKEN in its Secret."""
+    (folder / "secrets" / "hub").mkdir(parents=True)
+    (folder / "secrets" / "hub" / "HF_TOKEN").write_text(token)
+    return Connections((Reach(connection="hub", hosts=(host,), private_addresses=False),), folder / "secrets")
+
+
+def test_a_token_opens_a_private_model_and_goes_to_the_hub_alone(hub: StubHub, tmp_path: Path) -> None:
     hub.tokens[REPOSITORY] = "hf_sentinel"
-    monkeypatch.setenv("HF_TOKEN", "hf_sentinel")
-    assert "model.safetensors" in contents(fetch(tmp_path))
+    assert "model.safetensors" in contents(fetch(tmp_path, connections=with_token(tmp_path, "hf_sentinel")))
     assert {request.authorization for request in hub.requests} == {"Bearer hf_sentinel"}
     assert hub.storage_requests
     assert {request.authorization for request in hub.storage_requests} == {None}
+
+
+def test_on_a_laptop_the_token_of_the_environment_goes_to_the_hub(
+    hub: StubHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_sentinel")
+    monkeypatch.setenv("HF_ENDPOINT", hub.url)
+    fetch(tmp_path)
+    assert {request.authorization for request in hub.requests} == {"Bearer hf_sentinel"}
+
+
+@pytest.mark.parametrize("where", ["environment", "connection"])
+def test_a_token_for_another_host_is_not_sent(
+    hub: StubHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    connections = Connections()
+    if where == "environment":
+        monkeypatch.setenv("HF_TOKEN", "hf_sentinel")  # huggingface.co's, and the stub is not there
+    else:
+        connections = with_token(tmp_path, "hf_sentinel", "huggingface.co")
+    fetch(tmp_path, connections=connections)
+    assert {request.authorization for request in hub.requests} == {None}
 
 
 def test_without_a_token_nothing_is_sent_even_if_somebody_logged_in(
@@ -173,9 +202,9 @@ def refuse(hub: StubHub, kind: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "error", "message"),
     [
-        ("missing", BadInput, "does not exist, or is private"),
-        ("private", BadInput, "does not exist, or is private"),
-        ("gated", BadInput, "is gated"),
+        ("missing", NoSuchSource, "does not exist, or is private"),
+        ("private", NoSuchSource, "does not exist, or is private"),
+        ("gated", NoSuchSource, "is gated"),
         ("403", BadInput, "403"),
         ("429", TryAgain, "429"),
         ("500", TryAgain, "500"),
@@ -186,17 +215,17 @@ def refuse(hub: StubHub, kind: str) -> None:
 def test_a_refusal_names_the_repository_and_no_token(
     hub: StubHub,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     kind: str,
     error: type[StageError],
     message: str,
     token: str | None,
 ) -> None:
     refuse(hub, kind)
-    if token:
-        monkeypatch.setenv("HF_TOKEN", token)
+    connections = with_token(tmp_path, token) if token else Connections()
+    if token is None and error is NoSuchSource:
+        error, message = CredentialMissing, f"{message}.*set HF_TOKEN"
     with pytest.raises(error, match=message) as caught:
-        fetch(tmp_path)
+        fetch(tmp_path, connections=connections)
     assert REPOSITORY in str(caught.value)
     assert "hf_" not in str(caught.value)
 

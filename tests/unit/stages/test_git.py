@@ -9,12 +9,22 @@ from pathlib import Path
 import pytest
 
 from repoloom_stages.addresses import is_public, public_addresses
-from repoloom_stages.errors import BadInput, StageError, TryAgain, UnsafeInput
+from repoloom_stages.connections import Connection
+from repoloom_stages.errors import (
+    BadInput,
+    CredentialMissing,
+    NoSuchSource,
+    SourceUnavailable,
+    StageError,
+    TryAgain,
+    UnsafeInput,
+)
 from repoloom_stages.git import open_mirror
 from support.git_server import GitServer, git_server
 from support.repositories import Repository
 
 SECRET = "hunter2-secret"
+PRIVATE = Connection(private_addresses=True)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +52,7 @@ def server(repository: Repository) -> Iterator[GitServer]:
 
 
 def found(url: str, revision: str, checkout: Path | None = None) -> str:
-    with open_mirror(url, checkout, private_addresses=True) as mirror:
+    with open_mirror(url, checkout, PRIVATE) as mirror:
         return mirror.find(revision)
 
 
@@ -139,7 +149,7 @@ def test_first_parents_leave_side_branches_out(tmp_path: Path) -> None:
     side = repository.commit({"b.py": "b = 1\n"}, branch="side")
     main = repository.commit({"a.py": "a = 2\n"}, parent=first)
     merge = repository.commit({"b.py": "b = 1\n"}, merge=side)
-    with open_mirror("https://example.com/x", repository.folder, private_addresses=False) as mirror:
+    with open_mirror("https://example.com/x", repository.folder, Connection()) as mirror:
         assert [commit.sha for commit in mirror.first_parents(merge)] == [merge, main, first]
         changes = list(mirror.changes(first, merge))
     assert [(change.commit, change.path) for change in changes] == [(merge, b"b.py"), (main, b"a.py")]
@@ -152,7 +162,7 @@ def test_training_commit_must_be_on_the_first_parent_line(tmp_path: Path) -> Non
     repository.commit({"a.py": "a = 2\n"}, parent=first)
     merge = repository.commit({"b.py": "b = 1\n"}, merge=side)
     with (
-        open_mirror("https://example.com/x", repository.folder, private_addresses=False) as mirror,
+        open_mirror("https://example.com/x", repository.folder, Connection()) as mirror,
         pytest.raises(BadInput, match="first-parent"),
     ):
         mirror.first_parents(merge, after=side)
@@ -161,7 +171,7 @@ def test_training_commit_must_be_on_the_first_parent_line(tmp_path: Path) -> Non
 @pytest.mark.parametrize("commits", [1, 3, 0])
 def test_only_the_wanted_history_is_fetched(commits: int, repository: Repository, server: GitServer) -> None:
     assert repository.head
-    with open_mirror(f"{server.url}/code/.git", None, private_addresses=True) as mirror:
+    with open_mirror(f"{server.url}/code/.git", None, PRIVATE) as mirror:
         mirror.bring(repository.head, commits)
         assert len(mirror.first_parents(repository.head)) == (commits or 6)
         assert [entry.path for entry in mirror.tree(repository.head)] == [b"a.py"]
@@ -171,7 +181,7 @@ def test_only_the_wanted_history_is_fetched(commits: int, repository: Repository
 def test_commit_no_branch_points_at_is_fetched(repository: Repository, server: GitServer) -> None:
     lost = repository.commit({"a.py": "lost = 1\n"}, branch="temporary")
     repository.git("update-ref", "-d", "refs/heads/temporary")
-    with open_mirror(f"{server.url}/code/.git", None, private_addresses=True) as mirror:
+    with open_mirror(f"{server.url}/code/.git", None, PRIVATE) as mirror:
         mirror.bring(lost, 1)
         assert [entry.path for entry in mirror.tree(lost)] == [b"a.py"]
 
@@ -179,7 +189,7 @@ def test_commit_no_branch_points_at_is_fetched(repository: Repository, server: G
 def test_resolving_fetches_no_files(repository: Repository, server: GitServer) -> None:
     repository.git("config", "uploadpack.allowFilter", "true")
     assert repository.head
-    with open_mirror(f"{server.url}/code/.git", None, private_addresses=True) as mirror:
+    with open_mirror(f"{server.url}/code/.git", None, PRIVATE) as mirror:
         mirror.find("main")
         assert len(mirror.first_parents(repository.head)) == 6
         with pytest.raises(BadInput):
@@ -189,7 +199,7 @@ def test_resolving_fetches_no_files(repository: Repository, server: GitServer) -
 def test_blobs_are_read_up_to_a_size(repository: Repository) -> None:
     small, large = repository.blob(b"small\n"), repository.blob(b"x" * 3_000_000)
     with (
-        open_mirror("https://example.com/x", repository.folder, private_addresses=False) as mirror,
+        open_mirror("https://example.com/x", repository.folder, Connection()) as mirror,
         mirror.blobs() as blobs,
     ):
         assert blobs.read(large, 1000) is None
@@ -203,7 +213,7 @@ def test_many_blobs_are_read_in_order(repository: Repository) -> None:
     repository.git("fast-import", "--quiet", stdin=stdin)
     names = [hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest() for content in contents]
     with (
-        open_mirror("https://example.com/x", repository.folder, private_addresses=False) as mirror,
+        open_mirror("https://example.com/x", repository.folder, Connection()) as mirror,
         mirror.blobs() as blobs,
     ):
         assert list(blobs.read_all(names, 10_000)) == contents
@@ -216,7 +226,7 @@ def test_error_while_blobs_are_read_is_shown_as_it_is(repository: Repository) ->
     blob = repository.blob(b"x = 1\n")
     with (
         pytest.raises(ZeroDivisionError),
-        open_mirror("https://example.com/x", repository.folder, private_addresses=False) as mirror,
+        open_mirror("https://example.com/x", repository.folder, Connection()) as mirror,
         mirror.blobs() as blobs,
     ):
         sum(1 / (3 - position) for position, _ in enumerate(blobs.read_all([blob] * 500, 100)))
@@ -225,7 +235,7 @@ def test_error_while_blobs_are_read_is_shown_as_it_is(repository: Repository) ->
 def test_missing_blob_is_an_error_to_act_on(repository: Repository) -> None:
     with (
         pytest.raises(BadInput, match="partial or broken clone"),
-        open_mirror("https://example.com/x", repository.folder, private_addresses=False) as mirror,
+        open_mirror("https://example.com/x", repository.folder, Connection()) as mirror,
         mirror.blobs() as blobs,
     ):
         blobs.read("0" * 40, 1000)
@@ -239,7 +249,7 @@ def test_nothing_is_left_behind_or_changed(
     monkeypatch.setattr("tempfile.tempdir", str(scratch))
     before = {path: path.stat().st_mtime_ns for path in repository.folder.rglob("*")}
     assert repository.head
-    with open_mirror("https://example.com/x", repository.folder, private_addresses=False) as mirror:
+    with open_mirror("https://example.com/x", repository.folder, Connection()) as mirror:
         mirror.bring(mirror.find("main"), 0)
         list(mirror.tree(repository.head))
     assert {path: path.stat().st_mtime_ns for path in repository.folder.rglob("*")} == before
@@ -249,19 +259,19 @@ def test_nothing_is_left_behind_or_changed(
 # ---- servers
 
 ANSWERS = {
-    "/status/301/x": (BadInput, "redirects"),
-    "/status/302/x": (BadInput, "redirects"),
-    "/status/400/x": (BadInput, "--source"),
-    "/status/401/x": (BadInput, "--source"),
-    "/status/403/x": (BadInput, "--source"),
-    "/status/404/x": (BadInput, "--source"),
-    "/status/410/x": (BadInput, "--source"),
-    "/nothing/there": (BadInput, "--source"),
-    "/status/408/x": (TryAgain, "busy"),
-    "/status/429/x": (TryAgain, "busy"),
-    "/status/500/x": (TryAgain, "cannot be reached"),
-    "/status/502/x": (TryAgain, "cannot be reached"),
-    "/status/503/x": (TryAgain, "cannot be reached"),
+    "/status/301/x": (NoSuchSource, "redirects"),
+    "/status/302/x": (NoSuchSource, "redirects"),
+    "/status/400/x": (NoSuchSource, "--source"),
+    "/status/401/x": (CredentialMissing, "--source"),
+    "/status/403/x": (CredentialMissing, "--source"),
+    "/status/404/x": (NoSuchSource, "--source"),
+    "/status/410/x": (NoSuchSource, "--source"),
+    "/nothing/there": (NoSuchSource, "--source"),
+    "/status/408/x": (SourceUnavailable, "busy"),
+    "/status/429/x": (SourceUnavailable, "busy"),
+    "/status/500/x": (SourceUnavailable, "cannot be reached"),
+    "/status/502/x": (SourceUnavailable, "cannot be reached"),
+    "/status/503/x": (SourceUnavailable, "cannot be reached"),
 }
 
 
@@ -283,7 +293,7 @@ def test_closed_port_is_tried_again() -> None:
 
 
 def test_unknown_host_is_tried_again() -> None:
-    with pytest.raises(TryAgain, match="look up"), open_mirror("https://no.invalid/x", None, private_addresses=False):
+    with pytest.raises(TryAgain, match="look up"), open_mirror("https://no.invalid/x", None, Connection()):
         pass
 
 
@@ -357,7 +367,7 @@ REFUSED_URLS = {
 
 @pytest.mark.parametrize("url", REFUSED_URLS.values(), ids=REFUSED_URLS)
 def test_address_is_refused_as_unsafe(url: str) -> None:
-    with pytest.raises(UnsafeInput), open_mirror(url, None, private_addresses=False):
+    with pytest.raises(UnsafeInput), open_mirror(url, None, Connection()):
         pass
 
 
@@ -373,21 +383,21 @@ MALFORMED_URLS = {
 
 @pytest.mark.parametrize("url", MALFORMED_URLS.values(), ids=MALFORMED_URLS)
 def test_malformed_url_is_bad_input(url: str) -> None:
-    with pytest.raises(StageError) as error, open_mirror(url, None, private_addresses=False):
+    with pytest.raises(StageError) as error, open_mirror(url, None, Connection()):
         pass
     assert error.value.exit_code in (64, 65)
 
 
 @pytest.mark.parametrize("url", [f"https://ada:{SECRET}@example.com/x", f"https://{SECRET}@example.com/x"])
 def test_credentials_in_a_url_are_refused_and_never_shown(url: str) -> None:
-    with pytest.raises(BadInput) as error, open_mirror(url, None, private_addresses=False):
+    with pytest.raises(BadInput) as error, open_mirror(url, None, Connection()):
         pass
     assert SECRET not in str(error.value)
 
 
 @pytest.mark.parametrize("url", [f"ftp://ada:{SECRET}@example.com/x", f"https://ada:{SECRET}@[::1/x"])
 def test_credentials_in_a_refused_url_are_never_shown(url: str) -> None:
-    with pytest.raises(StageError) as error, open_mirror(url, None, private_addresses=False):
+    with pytest.raises(StageError) as error, open_mirror(url, None, Connection()):
         pass
     assert SECRET not in str(error.value)
 
@@ -419,7 +429,7 @@ def test_git_connects_to_the_address_that_was_checked(monkeypatch: pytest.Monkey
         caller = pool.submit(hang_up)
         with (
             pytest.raises(TryAgain),
-            open_mirror(f"https://name.invalid:{port}/x", None, private_addresses=False) as mirror,
+            open_mirror(f"https://name.invalid:{port}/x", None, Connection()) as mirror,
         ):
             mirror.find("HEAD")
         caller.result()

@@ -59,8 +59,10 @@ class Dataset:
         copies = samples.run(deduplicate, DeduplicateParams(), roles, folder / "deduplicate")
         self.count("deduplicate", name, copies)
         roles |= {"copies": (folder / "deduplicate/copies",), "splits": (folder / "split/splits",)}
-        chosen = WriteOutputParams.model_validate({"name": name, "format": {format_: {}}})
-        self.count("write-output", name, samples.run(write_output, chosen, roles, folder / "out"))
+        chosen = WriteOutputParams.model_validate({"name": name, "format": {format_: {}}, "sources": [samples.SOURCE]})
+        self.count(
+            "write-output", name, samples.run(write_output, chosen, samples.of_source(folder, roles), folder / "out")
+        )
         self.outputs.append(name)
         self.roles |= {f"output-{name}": (folder / "out/output",), f"summary-{name}": (folder / "out/summary",)}
 

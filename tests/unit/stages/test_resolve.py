@@ -18,7 +18,7 @@ from huggingface_hub.errors import (
 from repoloom_api.catalogue import DatasetName, ModelName, ResolveParams
 from repoloom_api.runs import GitPin, Pins, SplitMode
 from repoloom_stages import resolve
-from repoloom_stages.errors import BadInput, StageError, TryAgain
+from repoloom_stages.errors import BadInput, CredentialMissing, NoSuchSource, SourceUnavailable, StageError
 from repoloom_stages.git import Commit
 from repoloom_stages.holdout import pin_history
 from repoloom_stages.stage import Inputs, Outputs
@@ -279,15 +279,15 @@ def answer(status: int) -> httpx2.Response:
 
 
 REFUSALS = {
-    "no such repository": (RepositoryNotFoundError("?", response=answer(401)), BadInput, "does not exist"),
-    "no such revision": (RevisionNotFoundError("?", response=answer(404)), BadInput, "no revision 'v2'"),
-    "a gated repository": (GatedRepoError("?", response=answer(403)), BadInput, "gated"),
-    "another refusal": (HfHubHTTPError("?", response=answer(403)), BadInput, "403"),
+    "no such repository": (RepositoryNotFoundError("?", response=answer(401)), CredentialMissing, "does not exist"),
+    "no such revision": (RevisionNotFoundError("?", response=answer(404)), NoSuchSource, "no revision 'v2'"),
+    "a gated repository": (GatedRepoError("?", response=answer(403)), CredentialMissing, "gated"),
+    "another refusal": (HfHubHTTPError("?", response=answer(403)), NoSuchSource, "403"),
     "offline": (OfflineModeIsEnabled("?"), BadInput, "HF_HUB_OFFLINE"),
-    "too many requests": (HfHubHTTPError("?", response=answer(429)), TryAgain, "429"),
-    "a broken server": (HfHubHTTPError("?", response=answer(502)), TryAgain, "502"),
-    "no connection": (httpx2.ConnectError("hf_token_1234"), TryAgain, "cannot be reached"),
-    "no answer": (httpx2.ReadTimeout("hf_token_1234"), TryAgain, "cannot be reached"),
+    "too many requests": (HfHubHTTPError("?", response=answer(429)), SourceUnavailable, "429"),
+    "a broken server": (HfHubHTTPError("?", response=answer(502)), SourceUnavailable, "502"),
+    "no connection": (httpx2.ConnectError("hf_token_1234"), SourceUnavailable, "cannot be reached"),
+    "no answer": (httpx2.ReadTimeout("hf_token_1234"), SourceUnavailable, "cannot be reached"),
 }
 
 

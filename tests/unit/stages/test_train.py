@@ -17,7 +17,8 @@ from repoloom_api.catalogue import TrainParams
 from repoloom_api.v1alpha1.finetune import Lora, Training
 from repoloom_stages import corpus, models, train
 from repoloom_stages.checkpoints import Checkpoints
-from repoloom_stages.errors import BadInput, TryAgain, UnsafeInput
+from repoloom_stages.errors import BadInput, Stopped, TryAgain, UnsafeInput
+from repoloom_stages.sigterm import Sigterm
 from repoloom_stages.stage import Inputs, Outputs
 from support.models import END, MIDDLE, TEXTS, change_weights, write_dataset, write_model
 
@@ -239,9 +240,14 @@ def test_sigterm_keeps_the_step_at_hand_and_asks_to_be_run_again(
 def test_sigterm_before_the_first_step_ends_the_run_at_once(
     inputs: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(models, "load_base", lambda folder, max_tokens: terminate())
-    with pytest.raises(TryAgain, match="SIGTERM outside of training"):
-        train.run(params(), inputs, Outputs(tmp_path))
+    monkeypatch.setattr(corpus.Encoder, "document", lambda *_: terminate())  # datasets wraps each Exception in its own
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        Sigterm()
+        with pytest.raises(Stopped, match="stopped by SIGTERM"):
+            train.run(params(), inputs, Outputs(tmp_path))
+    finally:
+        signal.signal(signal.SIGTERM, handler)
 
 
 def test_training_asks_no_network_for_anything(inputs: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

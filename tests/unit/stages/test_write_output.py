@@ -21,7 +21,7 @@ HELD_OUT = [{"start": 2, "end": 2, "group": "c" * 40}]
 
 
 def params(format_: str = "records") -> WriteOutputParams:
-    return WriteOutputParams.model_validate({"name": "out", "format": {format_: {}}})
+    return WriteOutputParams.model_validate({"name": "out", "format": {format_: {}}, "sources": [samples.SOURCE]})
 
 
 def run(
@@ -44,7 +44,7 @@ def run(
     else:
         table = [{"id": one["id"], "split": sides[one["source"][0]["path"]]} for one in records]
         roles["splits"] = (samples.written(folder / "in/splits", "ids.jsonl.zst", table),)
-    return samples.run(write_output, params(format_), roles, folder / "out")
+    return samples.run(write_output, params(format_), samples.of_source(folder / "commit", roles), folder / "out")
 
 
 def rows(folder: Path, split_: str) -> list[dict[str, Any]]:
@@ -72,7 +72,7 @@ def test_each_record_is_written_once_or_dropped_for_one_reason(tmp_path: Path) -
     roles["copies"] = (tmp_path / "deduplicate/copies",)
     samples.run(split, SplitParams(validation_percent=5.0, test_percent=10.0), everything, tmp_path / "split")
     roles["splits"] = (tmp_path / "split/splits",)
-    outputs = samples.run(write_output, params(), roles, tmp_path / "out")
+    outputs = samples.run(write_output, params(), samples.of_source(tmp_path / "commit", roles), tmp_path / "out")
     written = [row["id"] for split_ in SPLITS for row in rows(tmp_path, split_)]
     assert outputs.records_in == 61
     assert dict(outputs.dropped) == {"refused": 1, "copy": 10 - 1, "leak": 1}
@@ -111,7 +111,7 @@ def test_samples_come_by_repository_path_line_and_granularity(tmp_path: Path) ->
             samples.written(tmp_path / "s", "ids.jsonl.zst", [{"id": one["id"], "split": "train"} for one in records]),
         ),
     }
-    samples.run(write_output, params(), roles, tmp_path / "out")
+    samples.run(write_output, params(), samples.of_source(tmp_path / "commit", roles), tmp_path / "out")
     assert [row["id"] for row in rows(tmp_path, "train")] == [records[n]["id"] for n in (4, 3, 2, 1, 0)]
 
 
@@ -131,6 +131,30 @@ def test_records_are_published_without_what_is_internal(tmp_path: Path) -> None:
         *("id", "kind", "recipe", "granularity", "name", "repo", "commit", "committed_at", "split", "lang", "license"),
         *("source", "text", "novel", "tokens", "complete", "parsed"),
     ]
+
+
+def test_a_record_without_a_commit_stands_in_the_snapshot_of_its_source(tmp_path: Path) -> None:
+    records = {
+        name: [
+            samples.record(f"{name}/a.py", f"a = '{name}'\n", split="train", commit="", committed_at=""),
+            samples.record(f"{name}/b.py", f"b = '{name}'\n", split="train"),
+        ]
+        for name in ("one", "two")
+    }
+    roles = {}
+    for name, made in records.items():
+        roles |= samples.of_source(tmp_path / name, samples.shards(tmp_path / name, made), name)
+    (tmp_path / "two" / "commit.json").write_text('{"commit": "other", "committed_at": "2026-02-02T00:00:00Z"}')
+    ids = [one["id"] for made in records.values() for one in made]
+    splits = [{"id": one, "split": "train"} for one in ids]
+    roles["splits"] = (samples.written(tmp_path / "s", "ids.jsonl.zst", splits),)
+    of_both = params().model_copy(update={"sources": ("one", "two")})
+    samples.run(write_output, of_both, roles, tmp_path / "out")
+    known = {"one/a.py": (samples.SNAPSHOT, "2026-01-01T00:00:00Z"), "two/a.py": ("other", "2026-02-02T00:00:00Z")}
+    own = (samples.COMMIT, "2026-01-02T03:04:05Z")
+    for row in rows(tmp_path, "train") + samples.lines(tmp_path / "out/summary/samples.jsonl.zst"):
+        path = row["path"] if "path" in row else row["source"][0]["path"]
+        assert (row["commit"], row["committed_at"]) == known.get(path, own)
 
 
 def test_an_empty_split_has_no_rows_and_the_same_columns(tmp_path: Path) -> None:
@@ -288,7 +312,7 @@ def test_a_sample_without_a_split_is_named(tmp_path: Path) -> None:
         "splits": (samples.written(tmp_path / "s", "ids.jsonl.zst", []),)
     }
     with pytest.raises(BadInput, match=r"splits/ids\.jsonl\.zst has no sample .* of src/000\.py"):
-        samples.run(write_output, params(), roles, tmp_path / "out")
+        samples.run(write_output, params(), samples.of_source(tmp_path / "commit", roles), tmp_path / "out")
 
 
 def test_unsorted_records_are_refused(tmp_path: Path) -> None:
@@ -300,4 +324,4 @@ def test_unsorted_records_are_refused(tmp_path: Path) -> None:
         ),
     }
     with pytest.raises(BadInput, match=r"a\.py comes after b\.py"):
-        samples.run(write_output, params(), roles, tmp_path / "out")
+        samples.run(write_output, params(), samples.of_source(tmp_path / "commit", roles), tmp_path / "out")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from repoloom_api.settings import Addressing, ObjectStore, SettingsConfig
+from repoloom_api.settings import SettingsConfig
 from repoloom_stages.artifact_store import ArtifactStore
 from repoloom_stages.store import open_store
 
@@ -13,11 +13,5 @@ DEFAULT_OUT = Path("repoloom-out")
 def open_artifacts(store: str, namespace: str, settings: SettingsConfig | None = None) -> ArtifactStore:
     """The store of the command line, or, where that was left at its default, of the settings."""
     if settings and settings.object_store and store == DEFAULT_STORE:
-        store = _store_url(settings.object_store)
+        store = settings.object_store.url
     return ArtifactStore(open_store(store), namespace)
-
-
-def _store_url(place: ObjectStore) -> str:
-    addressing = "path" if place.addressing is Addressing.PATH else "virtual"
-    endpoint = f"endpoint={place.endpoint}&" if place.endpoint else ""
-    return f"s3://{place.bucket}/{place.prefix}?{endpoint}region={place.region}&addressing={addressing}"

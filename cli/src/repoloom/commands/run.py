@@ -19,7 +19,7 @@ from repoloom.display import Display, summary
 from repoloom.documents import read_resources, read_settings
 from repoloom.results import export
 from repoloom.runner import Runner, TaskFailed
-from repoloom_api.artifacts import pins_name, run_name
+from repoloom_api.artifacts import run_name
 from repoloom_api.catalogue import CATALOGUE
 from repoloom_api.plan import Plan, plan, source_pin
 from repoloom_api.resources import Fault, InvalidResource, Resource
@@ -151,14 +151,13 @@ def _run_one(console: Console, plan: Plan, options: Options) -> str:
     )
     artifacts = open_artifacts(options.store, plan.namespace, options.settings)
     name = _new_run(plan)
-    if title in options.pins:
-        artifacts.put_if_absent(pins_name(name), options.pins[title])
     lookup = Lookup(plan, name, artifacts)
     logs = options.out / "logs" / name
     with _scratch(options.out) as scratch, Display(console, plan) as display:
         runner = Runner(
             lookup,
             jobs=options.jobs,
+            known_pins=options.pins.get(title, Pins(pins={})),
             checkouts=options.checkouts,
             logs=logs.absolute(),
             scratch=scratch,

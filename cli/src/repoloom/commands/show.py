@@ -15,6 +15,7 @@ from repoloom.results import find_results, run_records, sample_texts, stats_of
 from repoloom_api.catalogue import CATALOGUE
 from repoloom_api.plan import Plan, Task
 from repoloom_api.runs import Pins, Result
+from repoloom_api.settings import SettingsConfig
 from repoloom_stages.artifact_store import ArtifactStore
 from repoloom_stages.lookup import Found, Lookup, Unknown
 
@@ -37,7 +38,7 @@ def show_plan(files: list[Path], *, store: str, pins: Path | None, settings: Pat
         each = make_plan(resource, loaded)
         artifacts = open_artifacts(store, each.namespace, loaded)
         lookup = _lookup(each, artifacts, given.get(f"{each.kind}/{each.name}"))
-        console.print(_plan_table(each, lookup))
+        console.print(_plan_table(each, lookup, _pods(each, loaded) if loaded.images else {}))
 
 
 class _Pinned(Lookup):
@@ -58,15 +59,26 @@ def _lookup(plan: Plan, artifacts: ArtifactStore, pins: Pins | None) -> Lookup:
     return _Pinned(plan, artifacts, pins)
 
 
-def _plan_table(plan: Plan, lookup: Lookup) -> Table:
+def _pods(plan: Plan, settings: SettingsConfig) -> dict[str, str]:
+    """The step that each task shares a pod in; where that is several pods, with how many at most."""
+    from repoloom_operator.render import steps
+
+    return {
+        task: f"{step.name}, {step.pods} pods" if step.pods > 1 else step.name
+        for step in steps(plan, settings)
+        for task in step.tasks
+    }
+
+
+def _plan_table(plan: Plan, lookup: Lookup, pods: dict[str, str]) -> Table:
+    """With the pods that tasks share, where there are any."""
     table = Table(title=f"{plan.kind} {plan.name}", title_justify="left", box=None, padding=(0, 2, 0, 0))
-    for column in ("task", "does", "for", "state", "after"):
+    for column in ("task", "does", "for", "state", "after", *(("pod",) if pods else ())):
         table.add_column(column)
     for task in plan.tasks:
-        reads = ", ".join(plan.needs(task))
-        table.add_row(
-            task.name, CATALOGUE[task.stage].summary, escape(task.label), _state(task, lookup), f"[dim]{reads}[/]"
-        )
+        does, reads = CATALOGUE[task.stage].summary, ", ".join(plan.needs(task))
+        row = (task.name, does, escape(task.label), _state(task, lookup), f"[dim]{reads}[/]")
+        table.add_row(*row, *((pods[task.name],) if pods else ()))
     return table
 
 

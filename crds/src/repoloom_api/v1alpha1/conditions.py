@@ -213,6 +213,9 @@ class Status(Model):
     workflow: Annotated[str, StringConstraints(max_length=253)] | None = None
     """Name of the newest run's Workflow."""
 
+    cause: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = None
+    """Why the newest run started: `spec`, or the re-run, the schedule's tick or the newer datasets that led to it."""
+
     progress: Progress | None = None
     """How far the newest run is."""
 

@@ -1,0 +1,59 @@
+"""The full tier: a whole cluster with Argo, an object store, a git server and a pool that has an accelerator on paper.
+
+REPOLOOM_KUBECONFIG names a cluster to use instead, which `python -m support.cluster up` has made somewhere. One that
+runs already on this machine is used and left running; one that the tests start, they stop.
+"""
+
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.cluster.cluster import Cluster
+from support.cluster.full import NoCluster, full_cluster
+from support.cluster.services import store
+from support.go_tools import CannotBuild
+from support.installation import Installation
+from support.prerequisites import built, missing
+from support.s3_server import S3Server
+
+
+@pytest.fixture(scope="session")
+def cluster(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A cluster as its administrator sees it; nothing of Repoloom is in it yet."""
+    for name in ("kubectl", "helm"):
+        built(pytestconfig, name)
+    given = os.environ.get("REPOLOOM_KUBECONFIG")
+    if given:
+        yield Cluster(Path(given), tmp_path_factory.mktemp("cluster"))
+        return
+    try:
+        full = full_cluster()
+        ours = not full.made_by.running()
+        try:
+            yield full.up()
+        finally:
+            if ours:
+                full.down()
+    except (CannotBuild, NoCluster) as reason:
+        missing(str(reason))
+
+
+@pytest.fixture(scope="module")
+def installation(cluster: Cluster) -> Iterator[Installation]:
+    """Repoloom as Helm installs it, for the runs of one namespace of this module's own."""
+    made = Installation(cluster, f"research-{secrets.token_hex(3)}")
+    try:
+        made.install()
+        yield made
+    finally:
+        made.uninstall()
+
+
+@pytest.fixture(scope="module")
+def object_store(cluster: Cluster) -> Iterator[S3Server]:
+    """The cluster's object store, as this machine reaches it."""
+    with store(cluster) as server:
+        yield server

@@ -1,0 +1,3 @@
+module repoloom.dev/tests/pause
+
+go 1.26
