@@ -16,6 +16,9 @@ PYTEST := $(RUN)/pytest
 # Unit tests share two workers; each worker's own threads would only be in the others' way.
 WORKERS ?= 2
 
+# What tests/cluster needs, built before pytest, whose tests have time limits.
+API_TIER := versitygw helm etcd kube-apiserver kubectl argo
+
 .PHONY: help demo test e2e verify lint generate faults bench tiny clean
 
 help: ## List the targets
@@ -36,12 +39,14 @@ demo: .venv/.synced ## One repository to a published adapter (REPO=URL-or-path; 
 	@scripts/demo "$(REPO)"
 
 test: .venv/.synced ## Unit, golden and local end-to-end tests
-	@echo "building the S3 server that tests talk to, where Go is at hand (minutes the first time)"
-	@$(RUN)/python tests/support/go_tools.py versitygw || echo "no S3 server: the tests that need one will say so"
+	@echo "building the S3 server and Helm for tests, where Go is at hand (minutes the first time)"
+	@$(RUN)/python tests/support/go_tools.py versitygw helm || echo "not built: the tests that need it will say so"
 	$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m 'not faults' tests
 
 e2e: .venv/.synced ## On a real API server, then on a real cluster (TIER=api or TIER=full: only that)
 	@case "$(TIER)" in ""|api|full) ;; *) echo "TIER is api or full, or left out for both"; exit 64;; esac
+	@echo "building a Kubernetes API server, its tools and an S3 server, where Go is at hand (10 to 20 minutes the first time)"
+	@$(RUN)/python tests/support/go_tools.py $(API_TIER) || echo "not built: the tests that need it will say so"
 	$(if $(filter full,$(TIER)),,$(PYTEST) -m 'not faults' tests/cluster)
 	$(if $(filter api,$(TIER)),,$(PYTEST) -m 'not faults' tests/e2e)
 

@@ -9,6 +9,7 @@ import pytest
 
 from support.builders import Document
 from support.cluster.cluster import Cluster
+from support.cluster.images import TRAIN
 from support.cluster.layout import ACCELERATOR
 from support.cluster.services import BUCKET, NAMESPACE, STORE_CREDENTIAL, TRUSTING, pool_nodes
 
@@ -52,15 +53,15 @@ def test_a_workflow_hands_an_artifact_on_through_the_object_store(cluster: Clust
 
 def test_what_asks_for_an_accelerator_runs_in_the_pool(cluster: Cluster, namespace: str) -> None:
     tolerated = [{"key": ACCELERATOR, "operator": "Exists"}]
-    asks = step("asks", "true", tolerations=tolerated)
+    asks = step("asks", "true", TRAIN.name, tolerations=tolerated)
     asks["container"]["resources"] = {"limits": {ACCELERATOR: "1"}}
     phase, nodes = run(cluster, namespace, steps(asks))
     assert phase == "Succeeded", nodes
     assert {node["hostNodeName"] for node in nodes if node["type"] == "Pod"} == set(pool_nodes(cluster))
 
 
-def step(name: str, script: str, **fields: Any) -> Document:
-    container = {"image": TRUSTING, "command": ["sh", "-c", script], "securityContext": RESTRICTED}
+def step(name: str, script: str, image: str = TRUSTING, **fields: Any) -> Document:
+    container = {"image": image, "command": ["sh", "-c", script], "securityContext": RESTRICTED}
     volumes = {"volumes": [{"name": "tmp", "emptyDir": {}}]}
     container["volumeMounts"] = [{"name": "tmp", "mountPath": "/tmp"}]
     return {"name": name, "container": container, **volumes, **fields}

@@ -1,8 +1,11 @@
 """What a stage's bytes depend on besides its inputs: its code, and the versions of the libraries it names."""
 
 import ast
+import os
 import platform
-from collections.abc import Iterator
+import tomllib
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
@@ -18,6 +21,9 @@ SURROUNDINGS = frozenset(
 )
 """Modules a stage sees through `Inputs` and `Outputs`. They carry bytes and make none, so they are in no digest: a
 better store does not rebuild everyone's datasets."""
+
+LOCK_VARIABLE = "REPOLOOM_LOCK"
+"""Names the lock file that an image was built from. Who looks up what another image makes has none of its libraries."""
 
 
 @lru_cache
@@ -59,7 +65,22 @@ def _module_path(name: str) -> Path | None:
 # A process looks up the tasks before its own too, and their stages share most modules and libraries: each is read once.
 @lru_cache
 def _version(library: str) -> str:
-    return metadata.version(library)
+    try:
+        return metadata.version(library)
+    except metadata.PackageNotFoundError:
+        locked = _locked()
+        if library not in locked:
+            raise
+        return locked[library]
+
+
+@lru_cache
+def _locked() -> Mapping[str, str]:
+    """Versions in the lock file that this installation comes from, where the environment names it."""
+    lock = os.environ.get(LOCK_VARIABLE)
+    packages = tomllib.loads(Path(lock).read_text())["package"] if lock else []
+    times = Counter(package["name"] for package in packages)
+    return {package["name"]: package["version"] for package in packages if times[package["name"]] == 1}
 
 
 @lru_cache

@@ -29,7 +29,7 @@ class OwnImage:
     dockerfile: Path
     context: Path = REPOSITORY
     for_pool: bool = False
-    """Whether only the pool's node needs it."""
+    """Whether it is for the pool's node; no other runs there, for the taint keeps every pod out that does not ask."""
 
 
 OPERATOR = OwnImage("localhost/repoloom/operator:test", REPOSITORY / "images/operator/Dockerfile")

@@ -66,7 +66,7 @@ class Kind:
         nodes = [
             f"{self.name}-worker{number if number > 1 else ''}"
             for number, worker in enumerate(workers(), 1)
-            if worker.in_pool or not image.for_pool
+            if worker.in_pool == image.for_pool
         ]
         self._kind("load", "docker-image", image.name, f"--name={self.name}", f"--nodes={','.join(nodes)}")
 

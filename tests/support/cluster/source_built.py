@@ -81,7 +81,7 @@ class SourceBuilt:
         """Build one of our own images, and give it to the nodes that need it."""
         content = build_own_image(image)
         for node in self.nodes:
-            if node.worker.in_pool or not image.for_pool:
+            if node.worker.in_pool == image.for_pool:
                 node.load(image.name, content)
 
     def stop(self) -> None:
