@@ -54,7 +54,7 @@ def _adapter(record: RunRecord, result: Result, uri: str, now: datetime, fields:
     found = runs.Verdict.model_validate(result.facts["verdict"], by_alias=True)
     verdict = Verdict(
         outcome=Outcome(found.outcome.value),
-        gain_percent=found.gain_percent,
+        gain_percent=round(found.gain_percent, 1),
         suites=tuple(_suite(one) for one in found.suites),
     )
     if not record.published:

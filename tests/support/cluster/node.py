@@ -168,10 +168,9 @@ state = "{self._state}"
             (cpus / f"repoloom-{self.name}" / file).write_text((cpus / file).read_text())
 
     def _remove_control_groups(self) -> None:
-        for controller in CONTROLLERS:
-            top = CONTROL_GROUPS / controller / f"repoloom-{self.name}"
-            groups = [path for path in top.rglob("*") if path.is_dir()] if top.exists() else []
-            for group in [*sorted(groups, reverse=True), *([top] if top.exists() else [])]:
+        for top in CONTROL_GROUPS.glob(f"*/repoloom-{self.name}"):  # runc makes some that nobody asked for
+            groups = [top, *(path for path in top.rglob("*") if path.is_dir())]
+            for group in sorted(groups, reverse=True):
                 group.rmdir()
 
     def _kubelet_command(self) -> list[str | Path]:
@@ -211,6 +210,7 @@ state = "{self._state}"
             "clusterDNS": [NAME_SERVICE],
             "containerRuntimeEndpoint": f"unix://{self.socket}",
             "resolvConf": "/dev/null",
+            "makeIPTablesUtilChains": False,  # nothing needs them beside kube-proxy's nftables, and nobody removes them
             "evictionHard": {"nodefs.available": "1%", "imagefs.available": "1%", "memory.available": "100Mi"},
             "imageGCHighThresholdPercent": 100,
             "imageGCLowThresholdPercent": 99,

@@ -12,7 +12,7 @@ WEEKLY = "0 3 * * 1"  # START is a Saturday
 VERDICT = {
     "adapter": OLD,
     "outcome": "Accepted",
-    "gainPercent": 4.8,
+    "gainPercent": 4.7831,
     "suites": [
         {
             "name": "held-out",
@@ -549,6 +549,7 @@ def test_a_finetune_that_follows_is_trained_again_on_newer_data() -> None:
     world.look()
     assert world.look().create is None
     assert world.condition("Ready") == ("True", "Published")
+    assert world.status["verdict"]["gainPercent"] == 4.8, "kubectl's column shows it as it is written"
 
 
 def test_a_finetune_that_follows_keeps_its_data_when_the_build_is_gone() -> None:

@@ -1,6 +1,7 @@
 """Artifacts exist whole or not at all, and are what their digests say."""
 
 import threading
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from repoloom_api.artifacts import Counts, FileEntry, artifact_key, below, blob_name, manifest_name, tree_digest
 from repoloom_api.catalogue import CATALOGUE
 from repoloom_stages.artifact_store import ArtifactStore, Damaged
-from repoloom_stages.code_digest import _closure, _imports, code_digest, module_name
+from repoloom_stages.code_digest import LOCK_VARIABLE, _closure, _imports, _locked, _version, code_digest, module_name
 from repoloom_stages.kept import MOST_PACKS, MemoPacks, StoredCheckpoints
 from repoloom_stages.store import FolderStore
 
@@ -216,3 +217,18 @@ def test_what_is_published_again_replaces_a_damaged_blob(artifacts: ArtifactStor
     stored_blob(artifacts, entry).write_text("wrong")
     artifacts.store_files(folder(tmp_path, a="right"))
     assert artifacts.read(entry) == b"right"
+
+
+def test_what_another_image_installs_has_the_version_of_the_lock_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = tmp_path / "uv.lock"
+    packages = (("elsewhere", "1.2.3"), ("by-platform", "1"), ("by-platform", "2"))
+    lock.write_text("".join(f'[[package]]\nname = "{name}"\nversion = "{version}"\n' for name, version in packages))
+    monkeypatch.setenv(LOCK_VARIABLE, str(lock))
+    _locked.cache_clear()
+    assert _version("elsewhere") == "1.2.3"
+    assert _version("pytest") == pytest.__version__, "what is installed is asked first"
+    with pytest.raises(PackageNotFoundError):  # it may be either
+        _version("by-platform")
+    _locked.cache_clear()
