@@ -208,11 +208,8 @@ def check_stale(rig: Rig, seed: int, lives: int) -> None:
     assert rig.operator.said("error", "fatal", "warn") == []
 
 
-@pytest.mark.timeout(600)
-def test_old_lists_and_late_watches_start_nothing_twice(rig: Rig, seed: int) -> None:
-    check_stale(rig, seed, 4)
-
-
+# Among the whole catalogues alone: how old a list is counts in writes, so with few resources there are too few of them
+# for what a list hid to come to light soon.
 @pytest.mark.faults
 @pytest.mark.timeout(3600)
 def test_old_lists_and_late_watches_start_nothing_twice_in_two_hundred_runs(rig: Rig, seed: int) -> None:
