@@ -14,7 +14,7 @@ from support.cluster.api_proxy import ApiProxy, proxied
 from support.cluster.cluster import Cluster
 from support.cluster.control_plane import ControlPlane
 from support.go_tools import CannotBuild
-from support.operating import Nursery
+from support.operating import Nursery, Place
 from support.prerequisites import built, missing
 from support.s3_server import S3Server, running_s3
 
@@ -90,6 +90,12 @@ def store(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory)
     """An object store, shared by all tests: each has a namespace of its own in it."""
     with running_s3(pytestconfig, tmp_path_factory.mktemp("store")) as server:
         yield server
+
+
+@pytest.fixture
+def place(cluster: Cluster, namespace: str, store: S3Server) -> Place:
+    """Where this test's resources and their results are."""
+    return Place(cluster, namespace, store)
 
 
 @pytest.fixture(scope="session")

@@ -15,13 +15,9 @@ from support.builders import data, dataset_build, fine_tune, recipe
 from support.cluster.api_proxy import proxied
 from support.cluster.cluster import Cluster
 from support.fault_proxy import faulty
-from support.operating import VERDICT, Nursery, Operator, Place, conditions, message, operating, operator_account
+from support.observed import VERDICT
+from support.operating import Nursery, Operator, Place, conditions, message, operating, operator_account
 from support.s3_server import S3Server
-
-
-@pytest.fixture
-def place(cluster: Cluster, namespace: str, store: S3Server) -> Place:
-    return Place(cluster, namespace, store)
 
 
 @pytest.fixture

@@ -21,7 +21,8 @@ import pytest
 from support.builders import Document, dataset_build, fine_tune, recipe
 from support.cluster.api_proxy import ApiProxy, Fault, Request, proxied
 from support.cluster.cluster import Cluster
-from support.operating import VERDICT, Nursery, Operator, Place, conditions, operating, operator_account
+from support.observed import VERDICT
+from support.operating import Nursery, Operator, Place, conditions, operating, operator_account
 from support.s3_server import S3Server
 
 SPECS = 25

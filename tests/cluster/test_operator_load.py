@@ -23,11 +23,6 @@ RSS_MEGABYTES = 150
 
 
 @pytest.fixture
-def place(cluster: Cluster, namespace: str, store: S3Server) -> Place:
-    return Place(cluster, namespace, store)
-
-
-@pytest.fixture
 def operator(cluster: Cluster, namespace: str, store: S3Server, nursery: Nursery, tmp_path: Path) -> Iterator[Operator]:
     account = operator_account(cluster, namespace)
     with operating(nursery, account.kubeconfig, tmp_path, namespace, store) as operator:

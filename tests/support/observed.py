@@ -23,6 +23,26 @@ START = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 DIGEST = "d" * 64
 COMMIT = "c" * 40
 
+VERDICT = {
+    "adapter": "a" * 64,
+    "outcome": "Accepted",
+    "gainPercent": 4.7831,
+    "suites": [
+        {
+            "name": "held-out",
+            "base": 1.842,
+            "adapter": 1.75,
+            "gainPercent": 4.8,
+            "interval": [3.1, 6.0],
+            "groups": 40,
+            "bytes": 12000,
+            "required": "at least 3 % better",
+            "passed": True,
+        }
+    ],
+}
+"""What a FineTune may be judged as."""
+
 
 class World:
     """A cluster with one resource in it, in which time passes and Workflows end as a test says."""

@@ -34,26 +34,6 @@ STOP_SECONDS = 30
 CONVERGE_SECONDS = 30
 COMMIT = "c" * 40
 
-VERDICT = {
-    "adapter": "a" * 64,
-    "outcome": "Accepted",
-    "gainPercent": 4.8,
-    "suites": [
-        {
-            "name": "held-out",
-            "base": 1.842,
-            "adapter": 1.75,
-            "gainPercent": 4.8,
-            "interval": [3.1, 6.0],
-            "groups": 40,
-            "bytes": 12000,
-            "required": "at least 3 % better",
-            "passed": True,
-        }
-    ],
-}
-"""What a FineTune may be judged as."""
-
 RULES = [
     {"apiGroups": ["repoloom.dev"], "resources": ["datasetbuilds", "finetunes"], "verbs": ["get", "list", "watch"]},
     {

@@ -37,8 +37,8 @@ from repoloom_api.catalogue import (
 from repoloom_api.resources import Fault, InvalidResource, Resource
 from repoloom_api.settings import Access, SettingsConfig
 from repoloom_api.v1alpha1.common import HuggingFaceModel
-from repoloom_api.v1alpha1.datasetbuild import ByTime, DatasetBuild, Repository, Source, Split
-from repoloom_api.v1alpha1.finetune import FineTune, Lora, Suite
+from repoloom_api.v1alpha1.datasetbuild import ByTime, DatasetBuild, Output, Repository, Source, Split
+from repoloom_api.v1alpha1.finetune import DatasetReference, FineTune, FineTuneSpec, Lora, Suite
 
 SHARD_BYTES = 16_000_000
 """Text per shard. A shard is a pod's worth of work and a stage's worth of memory."""
@@ -268,8 +268,20 @@ def _plan_dataset(build: DatasetBuild, draft: _Draft) -> Task:
         )
         for output in outputs
     ]
+    report = _report_dataset(draft, build, outputs, written)
+    parts = [Input(role="parts", task=task, path="output/") for task in written]
+    return draft.build(
+        "publish",
+        PublishParams(kind=build.kind, name=build.metadata.name),
+        [*parts, Input(role="parts", task=report, path="report/")],
+    )
+
+
+def _report_dataset(draft: _Draft, build: DatasetBuild, outputs: tuple[Output, ...], written: list[str]) -> str:
+    """The report on all that was drafted before; `written` are the tasks of `outputs`, in their order."""
+    spec = build.spec
     counted = [task for task in draft.tasks if task.stage not in ("resolve", "fetch-model")]
-    report = draft.add(
+    return draft.add(
         "report-dataset",
         ReportDatasetParams(
             name=build.metadata.name,
@@ -286,12 +298,6 @@ def _plan_dataset(build: DatasetBuild, draft: _Draft) -> Task:
                 for part in ("output", "summary")
             ),
         ],
-    )
-    parts = [Input(role="parts", task=task, path="output/") for task in written]
-    return draft.build(
-        "publish",
-        PublishParams(kind=build.kind, name=build.metadata.name),
-        [*parts, Input(role="parts", task=report, path="report/")],
     )
 
 
@@ -427,12 +433,7 @@ def _make_records(draft: _Draft, build: DatasetBuild, indexed: dict[str, tuple[s
 
 def _plan_model(tune: FineTune, draft: _Draft) -> Task:
     spec = tune.spec
-    references = {f"data/{data.name}": data.dataset_build for data in spec.data if data.dataset_build}
-    references |= {
-        f"suite/{suite.name}": suite.bits_per_byte.dataset_build
-        for suite in spec.evaluate.suites
-        if suite.bits_per_byte and suite.bits_per_byte.dataset_build
-    }
+    references = _dataset_pins(spec)
     model = spec.model.hugging_face
     resolve = ResolveParams(
         models=(_model_name("model", model),),
@@ -486,6 +487,17 @@ def _plan_model(tune: FineTune, draft: _Draft) -> Task:
             verdict,
         ],
     )
+
+
+def _dataset_pins(spec: FineTuneSpec) -> dict[str, DatasetReference]:
+    """The datasets that a FineTune reads, by the names of their pins, in the order of `references()`."""
+    own = {f"data/{data.name}": data.dataset_build for data in spec.data if data.dataset_build}
+    judged = {
+        f"suite/{suite.name}": suite.bits_per_byte.dataset_build
+        for suite in spec.evaluate.suites
+        if suite.bits_per_byte and suite.bits_per_byte.dataset_build
+    }
+    return own | judged
 
 
 def _judged(suite: Suite, own: list[str]) -> list[str]:

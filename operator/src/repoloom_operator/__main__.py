@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from repoloom_api.resources import field_path
 from repoloom_api.settings import SettingsConfig
 from repoloom_operator.operation import operate
+from repoloom_operator.render import missing_settings
 
 EXIT_BAD_INPUT = 64
 
@@ -52,8 +53,7 @@ def _settings(path: Path) -> SettingsConfig:
     except (OSError, yaml.YAMLError) as error:
         faults = [str(error)]
     else:
-        faults = [] if settings.object_store else ["objectStore: must be set, so that runs have a place for results"]
-        faults += [] if settings.images else ["images: must be set, so that stages have containers to run in"]
+        faults = missing_settings(settings)
     for fault in faults:
         print(f"{path}: {fault}", file=sys.stderr)
     if faults:

@@ -9,6 +9,7 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -83,13 +84,11 @@ class Controller:
         status = read_status(document)
         observed = Observed(document, self._settings, (), {}, status, datetime.now(UTC))
         workflows = await self._cluster.workflows(observed.owner)
-        return Observed(
-            document=document,
+        return replace(
+            observed,
             settings=await self._settings_for(key.namespace),
             workflows=tuple(map(Workflow.parse, workflows)),
-            datasets=await self._datasets(key, document, status),
-            status=status,
-            now=observed.now,
+            datasets=await self._datasets(key, document, status) if key.kind == "FineTune" else {},
         )
 
     async def _settings_for(self, namespace: str) -> SettingsConfig:

@@ -6,7 +6,7 @@ from typing import Final
 from aiohttp import web
 
 from repoloom_operator import metrics
-from repoloom_operator.cluster import Key
+from repoloom_operator.cluster import KINDS, Key
 from repoloom_operator.resync import RESYNC_SECONDS, Resync
 from repoloom_operator.watches import Watches
 from repoloom_operator.work_queue import WorkQueue
@@ -47,7 +47,7 @@ class Health:
         """Bring the gauges up to date."""
         metrics.QUEUED.set(len(self._queue))
         metrics.DELAYED.set(self._queue.delayed)
-        for kind in ("DatasetBuild", "FineTune", "Workflow"):
+        for kind in (*KINDS, "Workflow"):
             metrics.WATCH_LAG.labels(kind).set(self._watches.lag_seconds(kind))
 
 

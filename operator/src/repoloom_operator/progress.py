@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import cached_property
 
 from repoloom_api.plan import Plan
+from repoloom_api.runs import PROGRESS_PER_UNIT
 from repoloom_api.v1alpha1.conditions import Progress, Reason
 from repoloom_operator.failures import failure
 from repoloom_operator.marks import Node, Workflow
@@ -45,14 +46,19 @@ class Step:
         return sum(done for done, _ in counts), sum(total for _, total in counts)
 
     @property
-    def tasks_done(self) -> int:
+    def _tasks_counted(self) -> int | None:
+        """Tasks done, by a pod whose units are its tasks; None of those that count shards or a stage's own work."""
         done, total = self.counts
-        return len(self.tasks) if self.done else done if total == len(self.tasks) else 0
+        return done // PROGRESS_PER_UNIT if total == len(self.tasks) * PROGRESS_PER_UNIT else None
+
+    @property
+    def tasks_done(self) -> int:
+        return len(self.tasks) if self.done else self._tasks_counted or 0
 
     def running(self) -> tuple[str, ...]:
         """Its tasks at work; of pods that do not count tasks, all of them."""
-        done, total = self.counts
-        return self.tasks[done : done + 1] if total == len(self.tasks) else self.tasks
+        done = self._tasks_counted
+        return self.tasks if done is None else self.tasks[done : done + 1]
 
 
 def steps(workflow: Workflow) -> tuple[Step, ...]:

@@ -4,29 +4,10 @@ import pytest
 
 from repoloom_operator.wanted import Dataset
 from support.builders import data, dataset_build, fine_tune, recipe, suite
-from support.observed import START, World, first_run
+from support.observed import START, VERDICT, World, first_run
 
 OLD, NEW = "a" * 64, "b" * 64
 WEEKLY = "0 3 * * 1"  # START is a Saturday
-
-VERDICT = {
-    "adapter": OLD,
-    "outcome": "Accepted",
-    "gainPercent": 4.7831,
-    "suites": [
-        {
-            "name": "held-out",
-            "base": 1.842,
-            "adapter": 1.75,
-            "gainPercent": 4.8,
-            "interval": [3.1, 6.0],
-            "groups": 40,
-            "bytes": 12000,
-            "required": "at least 3 % better",
-            "passed": True,
-        }
-    ],
-}
 
 
 def tuning(**spec: object) -> World:

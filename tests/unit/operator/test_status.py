@@ -34,7 +34,7 @@ def running(progress: str = "", **fields: str) -> Document:
     return {"phase": "Running", "startedAt": "2026-11-21T12:00:00Z", "progress": progress} | fields
 
 
-DONE = {"phase": "Succeeded", "progress": "3/3"}
+DONE = {"phase": "Succeeded", "progress": "300/300"}
 
 
 def test_a_finished_step_counts_with_all_its_tasks() -> None:
@@ -42,7 +42,7 @@ def test_a_finished_step_counts_with_all_its_tasks() -> None:
 
 
 def test_a_pod_that_counts_tasks_says_which_one_is_at_work() -> None:
-    world = at_work(collect=running("2/3"))
+    world = at_work(collect=running("250/300"))  # as `repoloom_stages.progress` writes it, in the third of three
     assert world.status["progress"] == {"tasks": "2/10", "running": "snapshot"}
 
 
@@ -123,7 +123,7 @@ def test_a_condition_keeps_its_time_while_its_status_stays() -> None:
     world.look()
     began = world.now
     world.later(minutes=1)
-    world.nodes(collect=running("1/3"))
+    world.nodes(collect=running("100/300"))
     world.look()
     times = {one["type"]: one["lastTransitionTime"] for one in world.status["conditions"]}
     assert set(times.values()) == {f"{began:%Y-%m-%dT%H:%M:%SZ}"}
@@ -157,8 +157,8 @@ def test_a_retry_at_work_does_not_count_what_was_lost() -> None:
     world = at_work()
     nodes = {
         "r": {"type": "Retry", "templateName": "collect", "phase": "Running", "children": ["p1", "p2"]},
-        "p1": {"type": "Pod", "templateName": "collect", "phase": "Failed", "progress": "2/3"},
-        "p2": {"type": "Pod", "templateName": "collect"} | running("1/3"),
+        "p1": {"type": "Pod", "templateName": "collect", "phase": "Failed", "progress": "200/300"},
+        "p2": {"type": "Pod", "templateName": "collect"} | running("100/300"),
     }
     world.workflows[world.run]["status"] = {"phase": "Running", "nodes": nodes}
     world.look()

@@ -16,11 +16,21 @@ from repoloom_operator.render.steps import Kind, Step, steps
 from repoloom_operator.render.workflow import Target, workflow
 from repoloom_operator.run import Run
 
-__all__ = ["Kind", "MissingSettings", "Rendered", "Step", "render", "steps"]
+__all__ = ["Kind", "MissingSettings", "Rendered", "Step", "missing_settings", "render", "steps"]
 
 
 class MissingSettings(ValueError):
     """The settings lack what a cluster needs; the message says what to write."""
+
+
+def missing_settings(settings: SettingsConfig) -> list[str]:
+    """What a cluster needs and the settings lack, each with what to write."""
+    needs = []
+    if settings.images is None:
+        needs.append("images: {stages: …, train: …}, the containers that stages run in")
+    if settings.object_store is None:
+        needs.append("objectStore: {bucket: …}, where pods leave their results")
+    return [f"the settings need {need}" for need in needs]
 
 
 @dataclass(frozen=True)
@@ -39,13 +49,11 @@ class Rendered:
 
 def render(plan: Plan, run: Run, settings: SettingsConfig) -> Rendered:
     """Render a run of a plan. Raises MissingSettings, or InvalidResource where the plan is too large for a cluster."""
-    faults = []
-    if settings.images is None:
-        faults.append("images: {stages: …, train: …}, the containers that stages run in")
-    if settings.object_store is None:
-        faults.append("objectStore: {bucket: …}, where pods leave their results")
-    if settings.images is None or settings.object_store is None:
-        raise MissingSettings("\n".join(f"the settings need {fault}" for fault in faults))
+    missing = missing_settings(settings)
+    if missing:
+        raise MissingSettings("\n".join(missing))
+    assert settings.images is not None  # or it would be missing
+    assert settings.object_store is not None  # the same
     metadata = _metadata(plan, run)
     mounted = config_map(plan, run, metadata)
     fused = steps(plan, settings)
