@@ -13,10 +13,11 @@ UV_VERSION := 0.13.8
 UV := $(or $(shell command -v uv),$(CURDIR)/.uv/bin/uv)
 RUN := .venv/bin
 PYTEST := $(RUN)/pytest
+CLUSTER := PYTHONPATH=tests $(RUN)/python -m support.cluster
 # Unit tests share two workers; each worker's own threads would only be in the others' way.
 WORKERS ?= 2
 
-# What tests/cluster needs, built before pytest, whose tests have time limits.
+# What tests/cluster needs, and tests/e2e with more; built before pytest, whose tests have time limits.
 API_TIER := versitygw helm etcd kube-apiserver kubectl argo
 
 .PHONY: help demo test e2e verify lint generate faults bench tiny clean
@@ -47,7 +48,8 @@ e2e: .venv/.synced ## On a real API server, then on a real cluster (TIER=api or 
 	@case "$(TIER)" in ""|api|full) ;; *) echo "TIER is api or full, or left out for both"; exit 64;; esac
 	@echo "building a Kubernetes API server, its tools and an S3 server, where Go is at hand (10 to 20 minutes the first time)"
 	@$(RUN)/python tests/support/go_tools.py $(API_TIER) || echo "not built: the tests that need it will say so"
-	$(if $(filter full,$(TIER)),,$(PYTEST) -m 'not faults' tests/cluster)
+	$(if $(filter full,$(TIER)),,$(PYTEST) -n $(WORKERS) --dist worksteal -m 'not faults' tests/cluster)
+	$(if $(filter api,$(TIER)),,@$(CLUSTER) prepare || echo "not built: the tests that need it will say so")
 	$(if $(filter api,$(TIER)),,$(PYTEST) -m 'not faults' tests/e2e)
 
 faults: .venv/.synced ## Whole fault catalogues, with figures

@@ -14,8 +14,10 @@ from support.cluster.api_proxy import ApiProxy, proxied
 from support.cluster.cluster import Cluster
 from support.cluster.control_plane import ControlPlane
 from support.go_tools import CannotBuild
-from support.operating import Nursery, Place
+from support.operating import Place
+from support.operator_process import Nursery
 from support.prerequisites import built, missing
+from support.rig import Rig, Rigs
 from support.s3_server import S3Server, running_s3
 
 
@@ -49,12 +51,17 @@ def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.fixture
-def namespace(cluster: Cluster) -> Iterator[str]:
+def unique() -> str:
+    """A name that nothing in the cluster has."""
+    return f"test-{secrets.token_hex(4)}"
+
+
+@pytest.fixture
+def namespace(cluster: Cluster, unique: str) -> Iterator[str]:
     """A namespace of this test's own, at the level `restricted`; what it held is deleted with it."""
-    name = f"test-{secrets.token_hex(4)}"
-    cluster.make_namespace(name)
-    yield name
-    cluster.delete_namespace(name)
+    cluster.make_namespace(unique)
+    yield unique
+    cluster.delete_namespace(unique)
 
 
 @pytest.fixture
@@ -104,3 +111,16 @@ def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
     found = Nursery(tmp_path_factory.mktemp("nursery"))
     yield found
     found.close()
+
+
+@pytest.fixture
+def rigs(cluster: Cluster, store: S3Server, nursery: Nursery, tmp_path: Path) -> Rigs:
+    """Makes operators behind proxies, each in a namespace of its own."""
+    return Rigs(cluster, store, nursery, tmp_path)
+
+
+@pytest.fixture
+def rig(rigs: Rigs, unique: str) -> Iterator[Rig]:
+    """One of them."""
+    with rigs.rig(unique) as made:
+        yield made

@@ -2,13 +2,18 @@
 
 import json
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
+import kubernetes
 import pytest
 
+from support.builders import dataset_build
 from support.chart import CHART, helm_template
 from support.cluster.cluster import Cluster, Refused
+from support.operating import RULES, Place, operating
+from support.operator_process import Nursery
 from support.rendering import IMAGES
 
 TRIAL = CHART / "ci" / "trial-values.yaml"
@@ -93,6 +98,33 @@ def test_uninstalling_leaves_the_crds_and_with_them_every_resource(
     assert len(cluster.get("crds", "datasetbuilds.repoloom.dev", "finetunes.repoloom.dev")["items"]) == 2
 
 
+def test_a_release_that_is_uninstalled_and_installed_again_mid_run_goes_on(
+    cluster: Cluster, helm: Path, release: str, values: dict[str, Any], place: Place, nursery: Nursery, tmp_path: Path
+) -> None:
+    """The operator runs here beside the release, under its service account, and ends as its pod would."""
+    account = cluster.as_service_account(release, f"{release}-repoloom")
+    with operating(nursery, account.kubeconfig, tmp_path, release, place.store) as operator:
+        operator.start()
+        build = dataset_build()
+        place.create(build)
+        run = place.wait_run(build)
+        operator.stop()
+    cluster.run(helm, "uninstall", release, f"--namespace={release}")
+    kinds = "crds,datasetbuilds,workflows,all,roles,rolebindings,cronjobs,serviceaccounts"
+    found = cluster.get(kinds, f"--namespace={release}")["items"]
+    assert [one["metadata"]["name"] for one in found if "deletionTimestamp" in one["metadata"]] == []
+    names = {one["metadata"]["name"] for one in found}
+    assert {"datasetbuilds.repoloom.dev", "finetunes.repoloom.dev", "example", run} <= names
+    assert place.status(build)["workflow"] == run
+    upgrade(cluster, helm, release, values)
+    account = cluster.as_service_account(release, f"{release}-repoloom")
+    with operating(nursery, account.kubeconfig, tmp_path, release, place.store) as operator:
+        place.finish(build, run)
+        operator.start()
+        place.wait_condition(build, "Ready", "True Published")
+    assert [one["metadata"]["name"] for one in place.workflows()] == [run]
+
+
 def test_the_operators_account_may_serve_its_namespace_and_read_no_secret(
     cluster: Cluster, release: str, namespace: str
 ) -> None:
@@ -104,6 +136,29 @@ def test_the_operators_account_may_serve_its_namespace_and_read_no_secret(
     assert not may(account, "list", "datasetbuilds", "default")
     with pytest.raises(Refused, match="cannot list resource"):
         account.kubectl("get", "secrets", f"--namespace={namespace}")
+
+
+def test_the_operators_rights_are_those_listed_and_no_others(cluster: Cluster, release: str, namespace: str) -> None:
+    account = cluster.as_service_account(namespace, f"{release}-repoloom")
+    nobody = cluster.as_service_account(namespace, "default")
+    listed = {
+        (group, resource, verb)
+        for rule in RULES
+        for group, resource, verb in product(rule["apiGroups"], rule["resources"], rule["verbs"])
+    }
+    assert rights(account, namespace) - rights(nobody, namespace) == listed
+    assert rights(account, "default") == rights(nobody, "default")
+    assert not any("secrets" in resource for _, resource, _ in rights(account, namespace))
+
+
+def rights(account: Cluster, namespace: str) -> set[tuple[str, str, str]]:
+    """What the API server says an account may do in a namespace."""
+    asked = {"spec": {"namespace": namespace}}
+    answer = kubernetes.client.AuthorizationV1Api(account.client).create_self_subject_rules_review(asked)
+    assert not answer.status.incomplete
+    return {
+        right for one in answer.status.resource_rules for right in product(one.api_groups, one.resources, one.verbs)
+    }
 
 
 def may(account: Cluster, verb: str, resource: str, namespace: str) -> bool:

@@ -1,21 +1,18 @@
 """The real API server takes our CRDs, and says of every resource what the types say: schema, defaults and rules."""
 
 import json
-from collections.abc import Iterable
 from typing import Any
 
 import pytest
 
-from repoloom_api.resources import InvalidResource, parse_resource
+from repoloom_api.resources import parse_resource
 from repoloom_api.schema import KINDS, Kind
 from support.builders import dataset_build, fine_tune
 from support.cluster.cluster import Cluster, Refused
 from support.cluster.creation import kubectl_refuses, offer
-from support.crd_validation import about_one_field, readable
-from support.mutations import mutated
+from support.crd_validation import readable, strangers
 from unit.api.cases import BAD, GOOD
 
-SEEDS = 1000
 DIGEST = "51fa6c3be7d0" + "0" * 52
 
 
@@ -77,35 +74,6 @@ def test_a_bad_resource_is_refused_at_the_same_fields(cluster: Cluster, anywhere
     faults = offer(cluster, anywhere, case.document).faults
     assert faults
     assert strangers(faults, case.paths) == []
-
-
-def test_damaged_resources_get_one_verdict(cluster: Cluster, anywhere: str, seed: int) -> None:
-    undamaged = [list(GOOD.values())[each % len(GOOD)] for each in range(SEEDS)]
-    # Only the spec: what may be in metadata is Kubernetes' own matter, and the types leave most of it to the server.
-    documents = [whole | {"spec": mutated(whole["spec"], seed + each)} for each, whole in enumerate(undamaged)]
-    sent = [document for document in documents if readable(document)]
-    refused = 0
-    for document in sent:
-        by_types, by_server = types_faults(document), offer(cluster, anywhere, document).faults
-        assert bool(by_types) == bool(by_server), f"{document}\ntypes: {by_types}\nserver: {by_server}"
-        assert strangers(by_server, by_types) == [], document
-        refused += bool(by_server)
-    print(f"{refused} of {len(sent)} refused")
-    assert len(sent) // 2 < refused < len(sent)
-
-
-def strangers(faults: Iterable[str], expected: Iterable[str]) -> list[str]:
-    """Fields that the server complains about and nobody else does; it does not name the field in all it says."""
-    return [path for path in faults if path and not any(about_one_field(path, other) for other in expected)]
-
-
-def types_faults(document: Any) -> set[str]:
-    """Field paths the types complain about."""
-    try:
-        parse_resource(document)
-    except InvalidResource as error:
-        return {fault.path for fault in error.faults}
-    return set()
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.plural)

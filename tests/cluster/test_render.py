@@ -30,8 +30,12 @@ def in_namespace(document: dict[str, Any], namespace: str) -> dict[str, Any]:
     return document | {"metadata": document["metadata"] | {"namespace": namespace}}
 
 
-def dry_run(cluster: Cluster, document: dict[str, Any]) -> None:
-    cluster.kubectl(*DRY_RUN, "--filename=-", written=json.dumps(document))
+def dry_run(cluster: Cluster, document: dict[str, Any]) -> dict[str, Any]:
+    """The document as the API server would store it."""
+    taken: dict[str, Any] = json.loads(
+        cluster.kubectl(*DRY_RUN, "--output=json", "--filename=-", written=json.dumps(document))
+    )
+    return taken
 
 
 every_case = pytest.mark.parametrize("case", cases("workflows"), ids=lambda path: path.name)
@@ -111,7 +115,28 @@ def pod_of(workflow: dict[str, Any], template: dict[str, Any], *, patched: bool)
 def test_every_pod_is_admitted_at_the_level_restricted(cluster: Cluster, namespace: str, case: Path) -> None:
     for workflow in documents(case):
         for template in workflow.get("spec", {}).get("templates", [])[1:]:
-            dry_run(cluster, in_namespace(pod_of(workflow, template, patched=True), namespace))
+            pod = dry_run(cluster, in_namespace(pod_of(workflow, template, patched=True), namespace))
+            assert carried(pod) == declared(template), "the API server gave it a token, or a credential of others"
+
+
+def carried(pod: dict[str, Any]) -> set[str]:
+    """Every Secret and token that a pod's containers can read."""
+    sources = [source for volume in pod["spec"]["volumes"] for source in volume.get("projected", {}).get("sources", ())]
+    tokens = {"a token" for source in sources if "serviceAccountToken" in source}
+    mounted = {volume["secret"]["secretName"] for volume in pod["spec"]["volumes"] if "secret" in volume}
+    containers = [*pod["spec"]["containers"], *pod["spec"].get("initContainers", ())]
+    return tokens | mounted | {name for one in containers for name in from_environment(one)}
+
+
+def declared(template: dict[str, Any]) -> set[str]:
+    """The Secrets of a template; that its tasks use each of them is a matter of the unit tests."""
+    mounted = {volume["secret"]["secretName"] for volume in template["volumes"] if "secret" in volume}
+    return mounted | from_environment(template["container"])
+
+
+def from_environment(container: dict[str, Any]) -> set[str]:
+    sources = (variable.get("valueFrom", {}) for variable in container.get("env", ()))
+    return {source["secretKeyRef"]["name"] for source in sources if "secretKeyRef" in source}
 
 
 def test_without_the_patch_argos_own_containers_are_refused_there(cluster: Cluster, namespace: str) -> None:

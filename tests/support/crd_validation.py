@@ -10,7 +10,7 @@ import copy
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -60,6 +60,12 @@ def validate(document: Any) -> Answer:
 def readable(document: Any) -> bool:
     """Whether a document gets as far as our schemas."""
     return not list(_unreadable(document))
+
+
+def strangers(faults: Iterable[str], expected: Iterable[str]) -> list[str]:
+    """Fields that one complains about and nobody expects; the API server does not name the field in all it says."""
+    known = list(expected)
+    return [path for path in faults if path and not any(about_one_field(path, other) for other in known)]
 
 
 def about_one_field(path: str, other: str) -> bool:

@@ -5,16 +5,9 @@ of the operator is replaced.
 """
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import threading
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +16,14 @@ import kubernetes
 import yaml
 
 from repoloom_api.artifacts import RESULT_MANIFEST, canonical_json, published_prefix, sha256_of
+from repoloom_operator import labels
 from support.builders import Document
 from support.cluster.cluster import Cluster
+from support.operator_process import Nursery, Operator
 from support.rendering import IMAGES
-from support.s3_server import BUCKET, S3Server, free_port
+from support.s3_server import BUCKET, S3Server
 
 PLURALS = {"DatasetBuild": "datasetbuilds", "FineTune": "finetunes"}
-START_SECONDS = 60
-STOP_SECONDS = 30
 CONVERGE_SECONDS = 30
 COMMIT = "c" * 40
 
@@ -49,146 +42,13 @@ RULES = [
 """What the operator is allowed in a namespace, and nothing anywhere else."""
 
 
-class Nursery:
-    """Where operators are born; see `support.nursery`."""
-
-    def __init__(self, folder: Path) -> None:
-        with (folder / "nursery.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, Path(__file__).with_name("nursery.py")],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-            )
-        self._lock = threading.Lock()
-
-    def launch(self, arguments: list[str], environment: Mapping[str, str], log: Path) -> int:
-        """Start an operator, and return its process's id."""
-        assert self._process.stdin
-        assert self._process.stdout
-        asked = {"arguments": arguments, "environment": dict(environment), "log": str(log)}
-        with self._lock:
-            self._process.stdin.write(json.dumps(asked) + "\n")
-            self._process.stdin.flush()
-            return int(self._process.stdout.readline())
-
-    def close(self) -> None:
-        assert self._process.stdin
-        self._process.stdin.close()
-        self._process.wait()
-
-
-class Operator:
-    """The operator's process. It may be killed and started again."""
-
-    def __init__(
-        self, nursery: Nursery, kubeconfig: Path, settings: Path, namespace: str, environment: Mapping[str, str]
-    ) -> None:
-        self._nursery = nursery
-        self._kubeconfig = kubeconfig
-        self._settings = settings
-        self._namespace = namespace
-        self._environment = environment
-        self._pid: int | None = None
-        self.log = settings.parent / "operator.log"
-        self.health_port = free_port()
-        self.metrics_port = free_port()
-        self.starts = 0
-
-    def start(self) -> None:
-        """Start it, and wait until it knows what there is."""
-        self.launch()
-        self.wait_until(lambda: self.probe("readyz") == 200, START_SECONDS)
-
-    def launch(self) -> None:
-        arguments = ["--settings", str(self._settings), "--namespace", self._namespace]
-        arguments += [f"--health-port={self.health_port}", f"--metrics-port={self.metrics_port}"]
-        environment = {**self._environment, "KUBECONFIG": str(self._kubeconfig)}
-        self._pid = self._nursery.launch(arguments, environment, self.log)
-        self.starts += 1
-
-    def wait_until(self, ready: Callable[[], bool], seconds: float) -> None:
-        deadline = time.monotonic() + seconds
-        while not ready():
-            assert self.running, f"the operator ended:\n{self.log.read_text()[-3000:]}"
-            assert time.monotonic() < deadline, f"not within {seconds} s:\n{self.log.read_text()[-3000:]}"
-            time.sleep(0.05)
-
-    def probe(self, path: str) -> int:
-        """HTTP status of a probe; 0 where nobody answers."""
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.health_port}/{path}", timeout=5) as answer:
-                status: int = answer.status
-        except urllib.error.HTTPError as error:
-            status = error.code
-        except OSError:
-            status = 0
-        return status
-
-    def metrics(self) -> str:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=5) as answer:
-            content: bytes = answer.read()
-        return content.decode()
-
-    def measured(self, name: str) -> float:
-        """A metric, summed over its labels."""
-        lines = self.metrics().splitlines()
-        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith((f"{name} ", f"{name}{{")))
-
-    def queued(self) -> float:
-        """Resources that wait to be looked at."""
-        return self.measured("repoloom_operator_queue_length")
-
-    @property
-    def running(self) -> bool:
-        return self._pid is not None and Path(f"/proc/{self._pid}").exists()
-
-    @property
-    def pid(self) -> int:
-        assert self._pid is not None
-        return self._pid
-
-    def kill(self) -> None:
-        """As when a node is lost."""
-        self._signal(signal.SIGKILL)
-
-    def stop(self) -> None:
-        """As when a pod is deleted."""
-        self._signal(signal.SIGTERM)
-
-    def _signal(self, number: signal.Signals) -> None:
-        with suppress(ProcessLookupError):
-            if self.running:
-                os.kill(self.pid, number)
-        deadline = time.monotonic() + STOP_SECONDS
-        while self.running:
-            assert time.monotonic() < deadline, f"the operator did not end on {number.name}"
-            time.sleep(0.005)
-
-    def said(self, *levels: str) -> list[Document]:
-        """Lines of its log of these levels; one that is no JSON is a traceback, and an error."""
-        return [line for line in self._lines() if line["severity"] in levels]
-
-    def _lines(self) -> Iterator[Document]:
-        for line in self.log.read_text().splitlines() if self.log.exists() else ():
-            try:
-                yield json.loads(line)
-            except ValueError:
-                yield {"severity": "error", "message": line}
-
-    @property
-    def rss_megabytes(self) -> float:
-        status = Path(f"/proc/{self.pid}/status").read_text()
-        return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")) / 1024
-
-
 class Place:
     """A namespace in which the operator works: what it sees, and what others do there."""
 
     def __init__(self, cluster: Cluster, namespace: str, store: S3Server) -> None:
         self.cluster = cluster
         self.namespace = namespace
+        self.store = store
         self.patience_seconds: float = CONVERGE_SECONDS
         self._objects = kubernetes.client.CustomObjectsApi(cluster.client)
         self._core = kubernetes.client.CoreV1Api(cluster.client)
@@ -210,9 +70,12 @@ class Place:
         )
         return changed
 
-    def delete(self, document: Document) -> None:
-        name = document["metadata"]["name"]
-        self._objects.delete_namespaced_custom_object(**self._ours(document["kind"]), name=name)
+    def delete(self, document: Document, *, foreground: bool = False) -> None:
+        """Delete a resource; foreground, it stays until its children are gone."""
+        address, policy = self._ours(document["kind"]), "Foreground" if foreground else "Background"
+        self._objects.delete_namespaced_custom_object(
+            **address, name=document["metadata"]["name"], propagation_policy=policy
+        )
 
     # What there is.
 
@@ -226,8 +89,10 @@ class Place:
         status: Document = self.get(document).get("status") or {}
         return status
 
-    def workflows(self) -> list[Document]:
-        found = self._objects.list_namespaced_custom_object(**self._argo())["items"]
+    def workflows(self, of: Document | None = None) -> list[Document]:
+        """Workflows by age; those of one resource, or all."""
+        selector = f"{labels.KIND}={of['kind']},{labels.NAME}={of['metadata']['name']}" if of else ""
+        found = self._objects.list_namespaced_custom_object(**self._argo(), label_selector=selector)["items"]
         return sorted(found, key=lambda one: str(one["metadata"]["creationTimestamp"]))
 
     def workflow(self, name: str) -> Document:
@@ -238,7 +103,8 @@ class Place:
         self._objects.delete_namespaced_custom_object(**self._argo(), name=name)
 
     def config_maps(self) -> list[Document]:
-        listed = self.cluster.get("configmaps", f"--namespace={self.namespace}")["items"]
+        found = self._core.list_namespaced_config_map(self.namespace).items
+        listed: list[Document] = self.cluster.client.sanitize_for_serialization(found)
         return [one for one in listed if one["metadata"]["name"].startswith("repoloom-")]
 
     def events(self) -> list[Document]:
@@ -287,15 +153,7 @@ class Place:
 
     def fail(self, run: str, message: str) -> None:
         """End a run badly, with what Argo keeps of a pod's last words."""
-        node = {
-            "id": "n1",
-            "name": "n1",
-            "type": "Pod",
-            "templateName": "collect",
-            "phase": "Failed",
-            "message": message,
-        }
-        self.nodes(run, {"n1": node}, phase="Failed", message="child 'n1' failed")
+        self.nodes(run, {"n1": pod_node("Failed", message)}, phase="Failed", message="child 'n1' failed")
 
     def leave_result(self, document: Document, run: str, digest: str, verdict: Document | None = None) -> None:
         """What the last task of a run leaves in the store."""
@@ -337,21 +195,26 @@ def conditions(status: Document) -> dict[str, str]:
     return {one["type"]: f"{one['status']} {one['reason']}" for one in status.get("conditions", ())}
 
 
+def pod_node(phase: str, message: str = "", **fields: str) -> Document:
+    """The node of a Workflow's first pod."""
+    node = {"id": "n1", "name": "n1", "type": "Pod", "templateName": "collect", "phase": phase, "message": message}
+    return node | fields
+
+
 def message(status: Document, type_: str) -> str:
     return next(str(one["message"]) for one in status["conditions"] if one["type"] == type_)
 
 
 def operator_account(cluster: Cluster, namespace: str) -> Cluster:
     """The cluster as the operator's service account sees it, with no more rights than the operator needs."""
-    metadata = {"name": "repoloom-operator", "namespace": namespace}
+    metadata = {"name": "repoloom-operator"}
     subject = {"kind": "ServiceAccount", "name": "repoloom-operator", "namespace": namespace}
     role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "repoloom-operator"}
-    rbac = "rbac.authorization.k8s.io/v1"
-    cluster.apply(
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata},
-        {"apiVersion": rbac, "kind": "Role", "metadata": metadata, "rules": RULES},
-        {"apiVersion": rbac, "kind": "RoleBinding", "metadata": metadata, "subjects": [subject], "roleRef": role},
-    )
+    rbac = kubernetes.client.RbacAuthorizationV1Api(cluster.client)
+    kubernetes.client.CoreV1Api(cluster.client).create_namespaced_service_account(namespace, {"metadata": metadata})
+    rbac.create_namespaced_role(namespace, {"metadata": metadata, "rules": RULES})
+    binding = {"metadata": metadata, "subjects": [subject], "roleRef": role}
+    rbac.create_namespaced_role_binding(namespace, binding)
     return cluster.as_service_account(namespace, "repoloom-operator")
 
 
@@ -372,10 +235,12 @@ def write_settings(folder: Path, store: S3Server, **config: Any) -> Path:
 def operating(
     nursery: Nursery, kubeconfig: Path, folder: Path, namespace: str, store: S3Server, **config: Any
 ) -> Iterator[Operator]:
-    """An operator that is not started yet, gone when the block ends."""
+    """An operator that is not started yet, gone when the block ends. Its log has to be clean then."""
     settings = write_settings(folder, store, **config)
     operator = Operator(nursery, kubeconfig, settings, namespace, store.environment)
     try:
         yield operator
     finally:
         operator.kill()
+    complaints = operator.unexpected()
+    assert not complaints, json.dumps(complaints[:5], indent=1)

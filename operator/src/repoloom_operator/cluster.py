@@ -49,6 +49,10 @@ class ClusterError(Exception):
         """HTTP status; 0 where there was no answer."""
 
 
+class NamespaceEnds(ClusterError):
+    """A namespace is being deleted and takes nothing new; all that is in it will be gone."""
+
+
 @dataclass(frozen=True, order=True)
 class Key:
     """Names a resource."""
@@ -205,7 +209,7 @@ class Cluster:
         finally:
             self._counted(verb, _resource(path), status)
         if not 200 <= status < 300:
-            raise ClusterError(f"{verb} {path}: {status} {_message(data)}", status)
+            raise _refusal(f"{verb} {path}", status, data)
         return cast("Document", json.loads(data))
 
     async def _send(
@@ -245,9 +249,14 @@ def _resource(path: str) -> str:
     return "/".join([below[0] if below else "namespaces", *below[2:]])
 
 
-def _message(data: bytes) -> str:
+def _refusal(request: str, status: int, data: bytes) -> ClusterError:
+    """What an answer says, which is a Status unless something between us and the API server gave it."""
     try:
         said = json.loads(data)
     except ValueError:
-        return data[:200].decode(errors="replace")
-    return str(said.get("message", "")) if isinstance(said, dict) else ""
+        said = None
+    if not isinstance(said, dict):
+        return ClusterError(f"{request}: {status} {data[:200].decode(errors='replace')}", status)
+    causes = {cause.get("reason") for cause in (said.get("details") or {}).get("causes") or ()}
+    kind = NamespaceEnds if "NamespaceTerminating" in causes else ClusterError
+    return kind(f"{request}: {status} {said.get('message', '')}", status)

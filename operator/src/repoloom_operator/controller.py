@@ -18,7 +18,7 @@ from repoloom_api.settings import SettingsConfig
 from repoloom_api.v1alpha1 import FineTune
 from repoloom_api.v1alpha1.conditions import ConditionType
 from repoloom_operator import metrics
-from repoloom_operator.cluster import Cluster, ClusterError, Document, Key
+from repoloom_operator.cluster import Cluster, ClusterError, Document, Key, NamespaceEnds
 from repoloom_operator.marks import Workflow
 from repoloom_operator.reconcile import Decision, Found, asks_for, choose, decide, without_store
 from repoloom_operator.results import Results, StoreUnreachable
@@ -50,6 +50,8 @@ class Controller:
         began = time.monotonic()
         try:
             await self._look(key)
+        except NamespaceEnds:
+            self._forget(key)  # what it would need is refused, and it will be gone itself
         except (ClusterError, StoreUnreachable) as error:
             logger.warning("%s: %s", key, error)
             metrics.LOOKS.labels(key.kind, "retried").inc()

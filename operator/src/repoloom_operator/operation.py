@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Sequence
+import os
+import threading
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 import kopf
@@ -24,6 +26,8 @@ logger = logging.getLogger(__name__)
 WORKERS: Final = 6
 """Looks at once: most of a look is waiting for the API server."""
 WAIT_SECONDS: Final = 2.0
+LAST_SECONDS: Final = 10.0
+"""How long tasks may take to end once one of them has."""
 
 
 async def operate(settings: SettingsConfig, namespaces: Sequence[str], health_port: int) -> None:
@@ -45,7 +49,8 @@ async def operate(settings: SettingsConfig, namespaces: Sequence[str], health_po
         try:
             await _until_there(cluster, namespaces)
             parts = [resync.run(), *(queue.work(controller.look) for _ in range(WORKERS))]
-            await _together(_watch(Notice(watches, changed), namespaces), parts)
+            watching = await _watch(Notice(watches, changed), namespaces)
+            await together([*watching, *map(asyncio.create_task, parts)])
         finally:
             await health.cleanup()
 
@@ -69,8 +74,9 @@ async def _until_there(cluster: Cluster, namespaces: Sequence[str]) -> None:
             return
 
 
-async def _watch(notice: Notice, namespaces: Sequence[str]) -> None:
-    await kopf.operator(
+async def _watch(notice: Notice, namespaces: Sequence[str]) -> Collection[asyncio.Task[Any]]:
+    """Start watching; the first task that ends does so by a signal, or because a watch is dead."""
+    return await kopf.spawn_tasks(
         registry=handlers.registry(notice),
         standalone=True,
         clusterwide=not namespaces,
@@ -78,13 +84,29 @@ async def _watch(notice: Notice, namespaces: Sequence[str]) -> None:
     )
 
 
-async def _together(watching: Coroutine[Any, Any, None], parts: list[Coroutine[Any, Any, None]]) -> None:
-    """Run all of it until one part ends: watching, by a signal or because a watch is dead; the others, never."""
-    tasks = [asyncio.create_task(part) for part in parts]
-    tasks.append(asyncio.create_task(watching))
+async def together(tasks: Collection[asyncio.Task[Any]]) -> None:
+    """Wait until one of the tasks ends, and end all. Raises what it died of.
+
+    kopf's own way to end waits for every task of its own, and one can wait for ever: a watch that was about to be tried
+    again asks for a new login, which nobody makes any more. Then liveness would stay 200 with every watch dead.
+    """
     done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    _end_at_last(pending)
     for task in pending:
         task.cancel()
     await asyncio.gather(*pending, return_exceptions=True)
     for task in done:
         task.result()
+
+
+def _end_at_last(tasks: Collection[asyncio.Task[Any]]) -> None:
+    """End the process in a while, should it be there still."""
+
+    def end() -> None:
+        late = ", ".join(task.get_name() for task in tasks if not task.done())
+        logger.warning("tasks did not end within %s seconds, so the process does: %s", LAST_SECONDS, late)
+        os._exit(1)
+
+    timer = threading.Timer(LAST_SECONDS, end)
+    timer.daemon = True
+    timer.start()

@@ -49,7 +49,7 @@ class Resync:
                 await asyncio.sleep(RESYNC_SECONDS)
 
     async def once(self) -> None:
-        """List everything, and have looked at what is new or changed. Raises ClusterError."""
+        """List everything, and have looked at what is new, changed or gone. Raises ClusterError."""
         versions: defaultdict[Key, set[tuple[str, str]]] = defaultdict(set)
         for kind in KINDS:
             shown = {}
@@ -64,6 +64,8 @@ class Resync:
         for key, seen in now.items():
             if whole or self._before.get(key) != seen:
                 self._changed(key)
+        for key in self._before.keys() - now.keys():
+            self._changed(key)
         self._before, self._rounds, self.last = now, self._rounds + 1, time.monotonic()
         metrics.RESYNC_TIME.set_to_current_time()
 

@@ -5,6 +5,7 @@ of `support.fault_proxy`.
 """
 
 import json
+import select
 import socket
 import ssl
 import threading
@@ -55,6 +56,9 @@ class Request:
         return self.query.get("watch") in {"true", "1"}
 
 
+Event = dict[str, Any]
+
+
 @dataclass(frozen=True)
 class Fault:
     """What happens to a request instead of being passed on, in the order of the fields."""
@@ -69,8 +73,9 @@ class Fault:
     retry_after_seconds: int | None = None
     revisions_back: int = 0
     """A list as it was that many revisions of the store ago, where that is still known."""
-    events: Callable[[dict[str, Any]], float | None] | None = None
-    """For each event of a watch, the seconds that it and those after it are held back, or None to drop it."""
+    events: Callable[[Event], float | Event | None] | None = None
+    """For each event of a watch: the seconds that it and those after it are held back, or another in its place, or None
+    to drop it."""
 
 
 def none(_: Request) -> Fault | None:
@@ -91,6 +96,7 @@ class ApiProxy(ThreadingHTTPServer):
         self.trusted = ssl.create_default_context(cadata=authority.decode())
         self.intercept: Callable[[Request], Fault | None] = none
         self.requests: list[Request] = []
+        self._written = 0
         self.closing = threading.Event()
         self._folder = folder
         self._lock = threading.Lock()
@@ -120,6 +126,7 @@ class ApiProxy(ThreadingHTTPServer):
         """Count from the beginning."""
         with self._lock:
             self.requests.clear()
+            self._written = 0
 
     def cut_all(self) -> None:
         """Break every open connection, watches above all."""
@@ -128,10 +135,16 @@ class ApiProxy(ThreadingHTTPServer):
         for relay in relays:
             relay.cut()
 
+    def watched(self) -> set[str]:
+        """What clients watch at this moment, by its plural."""
+        with self._lock:
+            return {relay.watching for relay in self._relays if relay.watching and not relay.left()}
+
     def received(self, method: str, target: str, body: bytes) -> Request:
         """Number a request and keep it."""
         with self._lock:
-            write = len(self.writes) + 1 if method in WRITES else 0
+            self._written += method in WRITES
+            write = self._written if method in WRITES else 0
             request = Request(len(self.requests) + 1, write, method, target, body)
             self.requests.append(request)
         return request
@@ -164,6 +177,8 @@ class _Relay(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     server: ApiProxy
     connection: ssl.SSLSocket
+    watching = ""
+    """The plural of what the client watches at this moment."""
 
     def setup(self) -> None:
         super().setup()
@@ -211,7 +226,7 @@ class _Relay(BaseHTTPRequestHandler):
         try:
             answer = self.ask(request.target, request.body)
             if request.watches and answer.status == 200:
-                self.pass_on_events(answer, fault)
+                self.pass_on_events(request, answer, fault)
                 return
             content = answer.read()
             if fault.revisions_back and answer.status == 200:
@@ -246,7 +261,8 @@ class _Relay(BaseHTTPRequestHandler):
         found = earlier.read()
         return (earlier, found) if earlier.status == 200 else (answer, content)
 
-    def pass_on_events(self, answer: HTTPResponse, fault: Fault) -> None:
+    def pass_on_events(self, request: Request, answer: HTTPResponse, fault: Fault) -> None:
+        self.watching = request.path.rpartition("/")[2]
         self.send_head(answer)
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
@@ -259,12 +275,24 @@ class _Relay(BaseHTTPRequestHandler):
             for line in lines:
                 self.pass_on_event(line, fault.events)
         self.wfile.write(b"0\r\n\r\n")
+        self.watching = ""
 
-    def pass_on_event(self, line: bytes, decide: Callable[[dict[str, Any]], float | None]) -> None:
-        seconds = decide(json.loads(line))
-        if seconds is not None:
-            self.server.closing.wait(seconds)
+    def pass_on_event(self, line: bytes, decide: Callable[[Event], float | Event | None]) -> None:
+        decided = decide(json.loads(line))
+        if isinstance(decided, dict):
+            self.send_chunk(json.dumps(decided).encode() + b"\n")
+        elif decided is not None:
+            self.server.closing.wait(decided)
             self.send_chunk(line + b"\n")
+
+    def left(self) -> bool:
+        """Whether the client is gone, which is not noticed while there is nothing to send."""
+        number = self.connection.fileno()
+        if number < 0:
+            return True
+        asked = select.poll()
+        asked.register(number, select.POLLRDHUP)
+        return bool(asked.poll(0))
 
     def send_head(self, answer: HTTPResponse) -> None:
         self.send_response(answer.status)

@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +18,11 @@ from support.go_tools import PROGRAMS, go_tool, module_folder
 
 OUR_CRDS = Path(__file__).parents[3] / "crds"
 TOKEN_SECONDS = 3600
-SERVED_SECONDS = 60
+SERVED_SECONDS = 180
+HELD = (("repoloom.dev", "datasetbuilds"), ("repoloom.dev", "finetunes"), ("argoproj.io", "workflows"))
+CONFLICT = 409
+CONNECTIONS = 64
+"""As many as any test has threads, which would open a new one for each request otherwise."""
 
 
 class Refused(Exception):
@@ -34,7 +40,9 @@ class Cluster:
     @cached_property
     def client(self) -> kubernetes.client.ApiClient:
         """A client for what Python code asks; as the kubeconfig's user."""
-        return kubernetes.config.new_client_from_config(str(self.kubeconfig))
+        configuration = kubernetes.client.Configuration()
+        configuration.connection_pool_maxsize = CONNECTIONS
+        return kubernetes.config.new_client_from_config(str(self.kubeconfig), client_configuration=configuration)
 
     def kubectl(self, *arguments: str | Path, written: str | None = None, seconds: float = 120) -> str:
         """What kubectl prints; `written` is its standard input. Raises Refused."""
@@ -73,24 +81,33 @@ class Cluster:
 
     def as_service_account(self, namespace: str, name: str) -> "Cluster":
         """The same cluster for a service account that exists, by a token of an hour."""
-        token = self.kubectl("create", "token", name, f"--namespace={namespace}", f"--duration={TOKEN_SECONDS}s")
+        asked = {"spec": {"expirationSeconds": TOKEN_SECONDS, "audiences": []}}
+        answer = self._core.create_namespaced_service_account_token(name, namespace, asked)
         path = self.folder / f"service-account-{namespace}-{name}.kubeconfig"
         server, authority = reached(self.kubeconfig)
-        return Cluster(write_kubeconfig(path, server, authority, {"token": token.strip()}), self.folder)
+        return Cluster(write_kubeconfig(path, server, authority, {"token": answer.status.token}), self.folder)
 
     def make_namespace(self, name: str, level: str = "restricted") -> None:
         """Make a namespace at a Pod Security level, with the service account that a controller would make."""
         labels = {"pod-security.kubernetes.io/enforce": level}
-        self.apply(
-            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}},
-            {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": name}},
-        )
+        with _conflicting():
+            self._core.create_namespace({"metadata": {"name": name, "labels": labels}})
+        with _conflicting():
+            self._core.create_namespaced_service_account(name, {"metadata": {"name": "default"}})
 
     def delete_namespace(self, name: str) -> None:
         """Delete what tests make in a namespace, which nobody else would where no controller runs, and then itself."""
-        held = "datasetbuilds,finetunes,workflows,configmaps,events"
-        self.kubectl("delete", held, "--all", f"--namespace={name}", "--wait=false")
-        self.kubectl("delete", "namespace", name, "--wait=false")
+        objects = kubernetes.client.CustomObjectsApi(self.client)
+        for group, plural in HELD:
+            objects.delete_collection_namespaced_custom_object(group, "v1alpha1", name, plural)
+        self._core.delete_collection_namespaced_config_map(name)
+        self._core.delete_collection_namespaced_event(name)
+        with _conflicting():
+            self._core.delete_namespace(name)
+
+    @property
+    def _core(self) -> kubernetes.client.CoreV1Api:
+        return kubernetes.client.CoreV1Api(self.client)
 
     def install_crds(self) -> None:
         """Our CRDs and Argo's full one of Workflows, which alone costs the API server seconds to read."""
@@ -100,7 +117,7 @@ class Cluster:
         deadline = time.monotonic() + SERVED_SECONDS
         while not self._serves("datasetbuilds,finetunes,workflows"):
             assert time.monotonic() < deadline, "the API server does not serve what the CRDs say"
-            time.sleep(0.1)
+            time.sleep(0.5)  # asking takes from the server what it needs for an answer
 
     def _serves(self, kinds: str) -> bool:
         try:
@@ -108,6 +125,16 @@ class Cluster:
         except Refused:
             return False
         return True
+
+
+@contextmanager
+def _conflicting() -> Iterator[None]:
+    """What is to be made may be there, and what is to be deleted may be at it."""
+    try:
+        yield
+    except kubernetes.client.ApiException as error:
+        if error.status != CONFLICT:
+            raise
 
 
 def argo_manifests() -> Path:

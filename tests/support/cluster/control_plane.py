@@ -53,8 +53,8 @@ class ControlPlane:
         self._api_server.wait_until(lambda: self._ready(port), seconds=START_SECONDS)
 
     def running(self) -> bool:
-        """Whether the API server runs, whoever started it."""
-        return self._api_server.running()
+        """Whether the API server and its etcd run, whoever started them."""
+        return self._api_server.running() and self._etcd.running()
 
     def stop(self) -> None:
         """Stop both and forget what they kept."""

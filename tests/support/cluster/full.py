@@ -29,6 +29,12 @@ class FullCluster:
     def cluster(self) -> Cluster:
         return Cluster(self.made_by.kubeconfig, self.made_by.folder)
 
+    def prepare(self) -> None:
+        """Build all that `up` needs, without starting anything. Raises CannotBuild."""
+        self.made_by.prepare()
+        for image in (STAGES, *EVERY_IMAGE):
+            self.made_by.build(image)
+
     def up(self, images: Sequence[OwnImage] = EVERY_IMAGE) -> Cluster:
         """Bring it up with the images of the stages and others; what is there stays as it is.
 

@@ -1,12 +1,14 @@
 """Container images for the source-built cluster, made by buildah, and how they get into its nodes.
 
-Where no registry gives the base of our own images, debootstrap makes it under its real name, so that the Dockerfiles
-are used as they are.
+Where no registry gives the base of our own images, debootstrap makes it under its real name, so that the Dockerfile
+is used as it is.
 """
 
 import os
 import shutil
 import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,18 +25,25 @@ BASE = "docker.io/library/debian:trixie-slim"
 
 @dataclass(frozen=True)
 class OwnImage:
-    """An image that is built from a Dockerfile."""
+    """An image that is built from a Dockerfile, or from one of its stages."""
 
     name: str
-    dockerfile: Path
+    dockerfile: Path = REPOSITORY / "images/Dockerfile"
     context: Path = REPOSITORY
+    stage: str | None = None
     for_pool: bool = False
     """Whether it is for the pool's node; no other runs there, for the taint keeps every pod out that does not ask."""
 
+    @property
+    def source(self) -> list[str | Path]:
+        """What `docker build` and `buildah build` are told of it."""
+        target = [f"--target={self.stage}"] if self.stage else []
+        return [f"--tag={self.name}", *target, f"--file={self.dockerfile}", self.context]
 
-OPERATOR = OwnImage("localhost/repoloom/operator:test", REPOSITORY / "images/operator/Dockerfile")
-STAGES = OwnImage("localhost/repoloom/stages:test", REPOSITORY / "images/stages/Dockerfile")
-TRAIN = OwnImage("localhost/repoloom/train:test", REPOSITORY / "images/train/Dockerfile", for_pool=True)
+
+OPERATOR = OwnImage("localhost/repoloom/operator:test", stage="operator")
+STAGES = OwnImage("localhost/repoloom/stages:test", stage="stages")
+TRAIN = OwnImage("localhost/repoloom/train:test", stage="train", for_pool=True)
 
 
 @dataclass(frozen=True)
@@ -87,8 +96,10 @@ def _build_program_image(image: ProgramImage, program: Path) -> None:
 
 def build_own_image(image: OwnImage) -> str:
     """Build an image from its Dockerfile, with the layers that earlier builds left; its id."""
+    began = time.monotonic()
     _have_base()
-    _buildah("build", "--layers", f"--tag={image.name}", f"--file={image.dockerfile}", *_trust(), image.context)
+    _buildah("build", "--layers", *_trust(), *image.source)
+    print(f"built {image.name} in {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     return image_id(image.name)
 
 
@@ -97,20 +108,38 @@ def image_id(name: str) -> str:
 
 
 @contextmanager
-def exported(name: str) -> Iterator[Path]:
-    """A pipe from which an image is read as a docker archive, once."""
-    with TemporaryDirectory() as folder:
-        pipe = Path(folder) / "image.tar"
+def exported(name: str, known: Path, scratch: Path) -> Iterator[Path]:
+    """A pipe from which an image is read as an OCI archive, once, without the blobs that a folder has by their digests.
+
+    What is read lies in `scratch` until then.
+    """
+    with TemporaryDirectory(dir=scratch) as folder:
+        layout, pipe = Path(folder) / "layout", Path(folder) / "image.tar"
+        _push_unknown(name, known, layout)
+        written = [path.relative_to(layout) for path in layout.rglob("*") if path.is_file() and not path.is_symlink()]
         os.mkfifo(pipe)
-        command = ["buildah", "push", "--quiet", name, f"docker-archive:{pipe}:{name}"]
-        push = subprocess.Popen(command, env=_environment(), stdout=subprocess.DEVNULL)
+        tar = subprocess.Popen(["tar", "--create", f"--file={pipe}", f"--directory={layout}", *written])
         try:
             yield pipe
-            code = push.wait(timeout=60)
+            code = tar.wait(timeout=60)
         finally:  # without a reader it would wait for ever
-            push.kill()
-            push.wait()
-    assert code == 0, f"buildah could not export {name}"
+            tar.kill()
+            tar.wait()
+    assert code == 0, f"tar could not read {name}"
+
+
+def _push_unknown(name: str, known: Path, layout: Path) -> None:
+    """Write an image as an OCI layout; skopeo leaves a blob alone that is there already, be it a link.
+
+    It compresses no layer, as buildah would, and so knows from a layer's digest whether it is there.
+    """
+    blobs = layout / "blobs" / "sha256"
+    blobs.mkdir(parents=True)
+    for blob in known.glob("*"):
+        (blobs / blob.name).symlink_to(blob)
+    paths = (f"containers-storage:{name}", f"oci:{layout}:{name}")
+    copy = ("skopeo", "copy", "--quiet", "--dest-oci-accept-uncompressed-layers", *paths)
+    call(*copy, seconds=BUILD_SECONDS, environment=_environment())
 
 
 def _have_base() -> None:
@@ -142,7 +171,7 @@ def _mirror() -> list[str]:
 
 
 def _trust() -> list[str]:
-    """What makes a build trust the certificates that this machine trusts; see the Dockerfiles."""
+    """What makes a build trust the certificates that this machine trusts; see images/Dockerfile."""
     bundle = os.environ.get("SSL_CERT_FILE")
     if bundle is None:
         return []

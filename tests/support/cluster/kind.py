@@ -44,6 +44,9 @@ class Kind:
         """Whether there is a cluster of that name, whoever made it."""
         return self.name in self._kind("get", "clusters").split()
 
+    def prepare(self) -> None:
+        """Nothing of kind's is built here."""
+
     def start(self) -> None:
         """Make the cluster, unless there is one of that name."""
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -56,8 +59,7 @@ class Kind:
         """Build one of our own images."""
         engine = _engine()
         assert engine, "lacks() said so"
-        source = (f"--file={image.dockerfile}", image.context)
-        call(engine, "build", f"--tag={image.name}", *source, seconds=IMAGE_SECONDS)
+        call(engine, "build", *image.source, seconds=IMAGE_SECONDS)
 
     def give(self, image: OwnImage) -> None:
         """Build one of our own images, and give it to the nodes that need it."""

@@ -5,7 +5,11 @@ the two kubelets would end each other's pods. Needs root, and control groups of 
 """
 
 import json
+import os
 import shutil
+import signal
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -60,8 +64,7 @@ class Node:
         """Start both processes, unless they run; the kubelet registers the node. Raises NotReady, and CannotBuild."""
         make_bridge(self.index)
         call("sysctl", "-qw", "net.ipv4.ip_forward=1")
-        self._containerd.start(["containerd", "--config", self._write_containerd_config()])
-        self._containerd.wait_until(self._answers, seconds=START_SECONDS)
+        self._start_containerd()
         if not self._kubelet.running():
             self._make_control_groups()
             self._kubelet.start(self._kubelet_command())
@@ -77,18 +80,24 @@ class Node:
         known = json.loads(record.read_text()) if record.exists() else {}
         if known.get(image) == content and image in self.ctr("images", "list", "--quiet").split():
             return
-        with exported(image) as archive:
+        with exported(image, self._blobs, self.folder) as archive:
             self.ctr("images", "import", archive)
         record.write_text(json.dumps(known | {image: content}))
+
+    @property
+    def _blobs(self) -> Path:
+        """Where containerd keeps the parts of images under their digests."""
+        return self.folder / "containerd/io.containerd.content.v1.content/blobs/sha256"
 
     @property
     def socket(self) -> Path:
         return self._state / "containerd.sock"
 
     def stop(self) -> None:
-        """Stop everything, and leave nothing behind but images."""
+        """Stop everything, and leave nothing behind but images, however much of it has died already."""
         self._kubelet.stop()
-        if self._containerd.running():
+        if self._state.exists():  # then it knows of pods, which outlive it
+            self._start_containerd()
             for container in self.ctr("containers", "list", "--quiet").split():
                 self._remove(container)
         self._containerd.stop()
@@ -106,6 +115,10 @@ class Node:
     @cached_property
     def _kubelet(self) -> Process:
         return Process(self.plane.folder, f"kubelet-{self.name}")
+
+    def _start_containerd(self) -> None:
+        self._containerd.start(["containerd", "--config", self._write_containerd_config()])
+        self._containerd.wait_until(self._answers, seconds=START_SECONDS)
 
     def _answers(self) -> bool:
         return "Server" in self.ctr("version", check=False)
@@ -171,6 +184,7 @@ state = "{self._state}"
         for top in CONTROL_GROUPS.glob(f"*/repoloom-{self.name}"):  # runc makes some that nobody asked for
             groups = [top, *(path for path in top.rglob("*") if path.is_dir())]
             for group in sorted(groups, reverse=True):
+                _empty(group)
                 group.rmdir()
 
     def _kubelet_command(self) -> list[str | Path]:
@@ -234,6 +248,17 @@ def make_bridge(index: int) -> None:
         call("ip", "link", "add", bridge(index), "type", "bridge")
         call("ip", "address", "add", f"{address(index)}/24", "dev", bridge(index))
         call("ip", "link", "set", bridge(index), "up")
+
+
+def _empty(group: Path) -> None:
+    """Kill what is left in a control group, which cannot be removed before."""
+    deadline = time.monotonic() + START_SECONDS
+    while pids := (group / "cgroup.procs").read_text().split():
+        assert time.monotonic() < deadline, f"processes stay in {group}"
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+        time.sleep(0.05)
 
 
 def _unmount(*folders: Path) -> None:

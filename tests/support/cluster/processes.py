@@ -47,15 +47,10 @@ class Process:
                 stderr=log,
                 start_new_session=True,
             )
-        self._pid_file.write_text(str(process.pid))
+        self._pid_file.write_text(f"{process.pid} {_began(process.pid) or ''}")
 
     def running(self) -> bool:
-        pid = self._pid()
-        if pid is None:
-            return False
-        with suppress(ChildProcessError):  # started by another process
-            os.waitpid(pid, os.WNOHANG)
-        return _alive(pid)
+        return self._pid() is not None
 
     def wait_until(self, ready: Callable[[], bool], *, seconds: float) -> None:
         """Raises NotReady with the end of the log."""
@@ -71,14 +66,21 @@ class Process:
         """Terminate it, and kill it if it stays."""
         for request in (signal.SIGTERM, signal.SIGKILL):
             deadline = time.monotonic() + STOP_SECONDS
-            if self.running():
-                os.kill(int(self._pid_file.read_text()), request)
+            pid = self._pid()
+            if pid is not None:
+                os.kill(pid, request)
             while self.running() and time.monotonic() < deadline:
                 time.sleep(0.02)
         self._pid_file.unlink(missing_ok=True)
 
     def _pid(self) -> int | None:
-        return int(self._pid_file.read_text()) if self._pid_file.exists() else None
+        """Its number while it runs; by its beginning it is told from a later process of that number."""
+        if not self._pid_file.exists():
+            return None
+        pid, _, began = self._pid_file.read_text().partition(" ")
+        with suppress(ChildProcessError):  # started by another process
+            os.waitpid(int(pid), os.WNOHANG)
+        return int(pid) if _began(int(pid)) == began else None
 
 
 def call(
@@ -96,9 +98,17 @@ def call(
     return done.stdout
 
 
-def _alive(pid: int) -> bool:
+def _began(pid: int) -> str | None:
+    """When a process began, in ticks since the machine did; None of one that has ended, or never was.
+
+    Where the system does not say, it is empty, and any process of that number counts.
+    """
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (ProcessLookupError, PermissionError):  # another user's is none of ours
+        return None
+    except FileNotFoundError:
+        return ""
+    state, *numbers = stat.rpartition(") ")[2].split()  # its name, in brackets, may hold anything
+    return None if state == "Z" else numbers[18]

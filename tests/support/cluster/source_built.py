@@ -17,9 +17,19 @@ from support.cluster.layout import workers
 from support.cluster.node import CONTROL_GROUPS, CONTROLLERS, NETWORK_PLUGINS, Node, address, make_bridge
 from support.cluster.processes import NotReady
 from support.cluster.services import install_name_service
+from support.go_tools import go_tool
 
-PACKAGES = "containerd runc containernetworking-plugins buildah debootstrap iproute2 nftables iptables procps"
-PROGRAMS = ("containerd", "ctr", "runc", "buildah", "debootstrap", "ip", "nft", "sysctl")
+PACKAGES = "containerd runc containernetworking-plugins buildah skopeo debootstrap iproute2 nftables iptables procps"
+COMMANDS = ("containerd", "ctr", "runc", "buildah", "skopeo", "debootstrap", "ip", "nft", "sysctl")
+PROGRAMS = (
+    "etcd",
+    "kube-apiserver",
+    "kubectl",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kube-proxy",
+    "kubelet",
+)
 READY_SECONDS = 120
 
 
@@ -46,7 +56,7 @@ class SourceBuilt:
 
     def lacks(self) -> str | None:
         """Why it cannot run here, if it cannot."""
-        absent = [name for name in PROGRAMS if shutil.which(name) is None]
+        absent = [name for name in COMMANDS if shutil.which(name) is None]
         if absent or NETWORK_PLUGINS is None:
             return f"{', '.join(absent) or 'network plugins'} not found: apt-get install {PACKAGES}"
         if os.geteuid() != 0:
@@ -59,8 +69,20 @@ class SourceBuilt:
         """Whether it was started, by whoever did."""
         return self.plane.running()
 
+    def prepare(self) -> None:
+        """Build the programs of its nodes and pods, which takes minutes the first time. Raises CannotBuild."""
+        for name in PROGRAMS:
+            go_tool(name)
+        for image in PROGRAM_IMAGES:
+            build_program_image(image)
+
     def start(self) -> None:
-        """Start what does not run, and wait until every node is ready. Raises NotReady, and CannotBuild."""
+        """Start what does not run, and wait until every node is ready. Raises NotReady, and CannotBuild.
+
+        Without its API server, nothing of an earlier cluster is of use: it would ask for the old one.
+        """
+        if not self.running():
+            self.stop()
         images = [(image.name, build_program_image(image)) for image in PROGRAM_IMAGES]
         make_bridge(0)
         self.plane.start()

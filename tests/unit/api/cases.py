@@ -350,6 +350,63 @@ BAD: dict[str, Bad] = {
     "fewer characters at most than at least": build(
         "spec.refine.gates[0].require.maxCharacters", 99, "spec.refine.gates[0].require.minCharacters"
     ),
+    # Other namespaces: no reference leaves its own
+    "a dataset of another namespace": tune("spec.data[0].datasetBuild.namespace", "other"),
+    "a dataset of its own namespace, named": tune("spec.data[1].datasetBuild.namespace", "team"),
+    "a dataset named across a slash": tune("spec.data[0].datasetBuild.name", "other/example"),
+    "a dataset named across a dot": tune("spec.data[0].datasetBuild.name", "example.other"),
+    "a dataset named as a path": tune("spec.data[0].datasetBuild.name", "../other"),
+    "an output across a slash": tune("spec.data[0].datasetBuild.output", "other/files"),
+    "a namespace beside a dataset": tune("spec.data[0].namespace", "other"),
+    "a suite's dataset of another namespace": tune(
+        "spec.evaluate.suites[1].bitsPerByte.datasetBuild.namespace", "other"
+    ),
+    "a suite's dataset named across a slash": tune(
+        "spec.evaluate.suites[1].bitsPerByte.datasetBuild.name", "other/general"
+    ),
+    "a pool of another namespace": tune("spec.compute.pool", "other/a100"),
+    "a namespace in a build's spec": build("spec.namespace", "other"),
+    "a namespace in a tuning's spec": tune("spec.namespace", "other"),
+    "a namespace beside a source": build("spec.sources[0].namespace", "other"),
+    "a namespace beside a repository": build("spec.sources[0].repository.namespace", "other"),
+    "a source across a slash": build("spec.recipes[0].from[0]", "other/hyperswitch"),
+    "a namespace beside an output": build("spec.outputs[0].namespace", "other"),
+    # What would be somebody else's right
+    "a Secret of one's own choice": build("spec.sources[0].repository.secretName", "token"),
+    "a Secret by reference": build("spec.sources[0].repository.secretRef", {"name": "token"}),
+    "a service account": build("spec.serviceAccountName", "admin"),
+    "a service account to train under": tune("spec.compute.serviceAccountName", "admin"),
+    "an image": build("spec.image", "example.org/image"),
+    "a command": build("spec.recipes[0].codeUnits.command", ["sh"]),
+    "a patch of the pod": tune("spec.compute.podSpecPatch", "{}"),
+    "a node": tune("spec.compute.nodeSelector", {"kubernetes.io/hostname": "node"}),
+    "code from a model's repository": tune("spec.model.huggingFace.trustRemoteCode", True),
+    # Bounds, on their other side
+    "65 recipes": Bad(dataset_build(recipes=[recipe(name) for name in _many_names(65)]), ("spec.recipes",)),
+    "33 gates": build("spec.refine.gates", [gate(name) for name in _many_names(33)]),
+    "65 outputs": build("spec.outputs", [output(name, recipes=["units"]) for name in _many_names(65)]),
+    "65 sources in a recipe": build("spec.recipes[0].from", ["hyperswitch"] * 65),
+    "17 suites": tune("spec.evaluate.suites", [suite(name) for name in _many_names(17)]),
+    "files of no bytes": build("spec.sources[0].repository.code.maxFileBytes", 0),
+    "files of too many bytes": build("spec.sources[0].repository.code.maxFileBytes", 50_000_001),
+    "a least size below nothing": build("spec.recipes[0].keep.minBytes", -1),
+    "a gap of more than a year": build(f"{_SPLIT}.byTime.gapDays", 366),
+    "lines of no characters": build("spec.refine.gates[1].require.maxLineCharacters", 0),
+    "a share above everything": build(f"{_SPLIT}.testPercent", 101, f"{_SPLIT}.testPercent", _SPLIT),
+    "a rank of too many": tune("spec.method.lora.rank", 1025),
+    "an alpha of zero": tune("spec.method.lora.alpha", 0),
+    "a dropout below nothing": tune("spec.method.lora.dropout", -0.1),
+    "no epoch": tune("spec.training.epochs", 0),
+    "too many epochs": tune("spec.training.epochs", 1001),
+    "no step": tune("spec.training.maxSteps", 0),
+    "a learning rate above one": tune("spec.training.learningRate", 1.5),
+    "a batch of none": tune("spec.training.batchSize", 0),
+    "a seed below nothing": tune("spec.training.seed", -1),
+    "a seed of more than 31 bits": tune("spec.training.seed", 2_147_483_648),
+    "checkpoints at no step": tune("spec.training.checkpointSteps", 0),
+    "a loss below nothing": tune("spec.evaluate.suites[2].require.maxLossPercent", -1),
+    "a name of 53 characters in a list": build("spec.sources[1].name", "n" * 53),
+    "a revision of 257 characters": build("spec.sources[0].repository.revision", "r" * 257),
     "four faults in one file": Bad(
         changed(
             changed(changed(changed(FULL_BUILD, "spec.chunck", {}), _SPLIT, {"testPercent": 1}), "metadata.name", "A"),

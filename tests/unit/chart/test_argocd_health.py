@@ -11,10 +11,9 @@ from repoloom_api.schema import KINDS
 from repoloom_api.v1alpha1.conditions import DatasetBuildStatus, Reason
 from repoloom_operator import status
 from repoloom_operator.status import FALSE, TRUE, Account, Says
+from support.argocd import ARGOCD, health
 from support.chart import helm_template
-from support.prerequisites import missing
 
-ARGOCD = Path(__file__).parents[3] / "examples" / "argocd"
 GENERATION = 3
 NOT_YET = Says(FALSE, Reason.BUILDING, "generation 3 is being built")
 READY = Says(TRUE, Reason.PUBLISHED, "published 51fa6c3be7d0")
@@ -46,24 +45,6 @@ CASES: dict[str, tuple[Account | None, int, str, str]] = {
         status.failed(Reason.VERDICT_REFUSED, "gain 0.3 %"), GENERATION, "Degraded", "VerdictRefused: gain 0.3 %",
     ),
 }  # fmt: skip
-
-
-def health(kind: str, resource: dict[str, Any]) -> dict[str, str]:
-    """What Argo CD shows. Its Lua is gopher-lua, which is Lua 5.1 without the libraries that reach outside."""
-    try:
-        from lupa.lua51 import LuaRuntime
-    except ImportError:
-        missing("Lua is not installed (the package lupa): what Argo CD runs was not run")
-    scripts = yaml.safe_load((ARGOCD / "health.yaml").read_text())["data"]
-    runtime = LuaRuntime(register_eval=False)
-    lua = runtime.eval(
-        "function(script, resource) local f = loadstring(script); setfenv(f, {ipairs = ipairs, obj = resource});"
-        " return f() end"
-    )
-    found = lua(
-        scripts[f"resource.customizations.health.repoloom.dev_{kind}"], runtime.table_from(resource, recursive=True)
-    )
-    return dict(found)
 
 
 @pytest.mark.parametrize("kind", [kind.model.__name__ for kind in KINDS])
