@@ -1,9 +1,12 @@
-"""CPU seconds of `index-code`'s facts against a bare tree-sitter parse of the same files.
+"""CPU seconds of `index-code`'s facts against a bare tree-sitter parse of the same files, and against a plain walk.
 
-    python bench/index_code.py FOLDER [--rounds 5]
+    python bench/index_code.py FOLDER [--rounds 5] [--language rust]
 
-Both read the files of each language below FOLDER, in turn and in one process, so that whatever else the machine does
-falls on both. The ratio of the two is what counts; MB per CPU second follow the machine.
+All read the files of each language below FOLDER, in turn and in one process, so that whatever else the machine does
+falls on each. Ratios to the bare parse are what counts; MB per CPU second follow the machine.
+
+The walk, for Rust alone, makes the same facts, but finds calls, bindings and imports by visiting each node from Python
+in place of a query. What both find must be equal. Two processes are compared with one by the clock on the wall.
 """
 
 import argparse
@@ -13,27 +16,44 @@ import statistics
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from unittest.mock import patch
 
-from tree_sitter import Parser
+from tree_sitter import Language, Node, Parser, Query
 
+from repoloom_stages import rust_usage
 from repoloom_stages.grammars import MAX_BYTES, grammar_of
 from repoloom_stages.index_code import facts_of
 from repoloom_stages.languages import language_of
+
+WALKED = {
+    "arguments": "call",
+    "macro_invocation": "call",
+    "let_declaration": "let",
+    "use_declaration": "import",
+    "extern_crate_declaration": "import",
+}
+"""Kinds of node and their captures in the query of `rust_usage`."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--language", help="this one alone; else all that have a grammar")
     options = parser.parse_args()
     libraries = ", ".join(
         f"{name} {version(name)}" for name in ("tree-sitter", "tree-sitter-python", "tree-sitter-rust")
     )
     print(f"Python {platform.python_version()}, {libraries}; load {os.getloadavg()[0]:.1f}")
     for language, texts in sorted(read_texts(options.folder).items()):
-        compare(language, texts, options.rounds)
+        if options.language in (None, language):
+            print(f"{language}: {len(texts)} files, {sum(map(len, texts)) / 1e6:.1f} MB, {options.rounds} rounds")
+            compare(language, texts, options.rounds)
+            compare_processes(language, texts, options.rounds)
 
 
 def read_texts(folder: Path) -> dict[str, list[bytes]]:
@@ -57,19 +77,74 @@ def is_utf8(text: bytes) -> bool:
 
 
 def compare(language: str, texts: list[bytes], rounds: int) -> None:
-    """Print the rates of both and their ratio: medians over rounds, with the range."""
+    """Print the rate of each, and its ratio to the bare parse: medians over rounds, with the range."""
     grammar = grammar_of(language)
     assert grammar is not None  # `read_texts` has asked
     megabytes = sum(map(len, texts)) / 1e6
-    bare, facts = [], []
+    acts: dict[str, Callable[[bytes], object]] = {
+        "bare parse": Parser(grammar.language).parse,
+        "facts": partial(facts_of, language),
+    }
+    if language == "rust":
+        assert all(walked_facts(text) == facts_of(language, text) for text in texts), "the walk finds something else"
+        acts["walk"] = walked_facts
+    seconds = defaultdict(list)
     for _ in range(rounds):
-        bare.append(cpu_seconds(Parser(grammar.language).parse, texts))
-        facts.append(cpu_seconds(lambda text: facts_of(language, text), texts))
-    ratios = [parse / index for parse, index in zip(bare, facts, strict=True)]
-    print(f"{language}: {len(texts)} files, {megabytes:.1f} MB, {rounds} rounds")
-    for label, seconds in (("bare parse", bare), ("facts", facts)):
-        print(f"  {label:<10} {megabytes / statistics.median(seconds):6.2f} MB per CPU second")
-    print(f"  ratio      {statistics.median(ratios):6.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
+        for label, act in acts.items():
+            seconds[label].append(cpu_seconds(act, texts))
+    for label, spent in seconds.items():
+        ratios = [bare / other for bare, other in zip(seconds["bare parse"], spent, strict=True)]
+        print(
+            f"  {label:<10} {megabytes / statistics.median(spent):6.2f} MB per CPU second,"
+            f" {statistics.median(ratios):.2f} of the bare parse ({min(ratios):.2f} to {max(ratios):.2f})"
+        )
+
+
+def walked_facts(text: bytes) -> object:
+    """Facts of a Rust text, its nodes found by a walk."""
+    with patch.object(rust_usage, "captures_of", walked):
+        return facts_of("rust", text)
+
+
+def walked(query: Query, root: Node, source: bytes, language: Language) -> dict[str, list[Node]]:
+    """What the query of `rust_usage` captures, found from Python. The arguments are those of `captures_of`."""
+    del query, source, language
+    found: dict[str, list[Node]] = defaultdict(list)
+
+    def visit(node: Node) -> None:
+        if capture := WALKED.get(node.type):
+            found[capture].append(node)
+        for child in node.children:
+            visit(child)
+
+    visit(root)
+    return found
+
+
+def compare_processes(language: str, texts: list[bytes], rounds: int) -> None:
+    """Print seconds on the wall of one process and of two that share the texts."""
+    shares = [texts[0::2], texts[1::2]]
+    with ProcessPoolExecutor(2) as pool:
+        list(pool.map(partial(indexed, language), shares))  # start them, and load the grammar
+        one, two = [], []
+        for _ in range(rounds):
+            one.append(wall_seconds(lambda: list(pool.map(partial(indexed, language), [texts]))))
+            two.append(wall_seconds(lambda: list(pool.map(partial(indexed, language), shares))))
+    gains = [alone / both for alone, both in zip(one, two, strict=True)]
+    print(
+        f"  one process {statistics.median(one):.2f} s on the wall, two {statistics.median(two):.2f} s:"
+        f" {statistics.median(gains):.2f} times as fast ({min(gains):.2f} to {max(gains):.2f})"
+    )
+
+
+def indexed(language: str, texts: list[bytes]) -> int:
+    return sum(len(facts_of(language, text)["items"]) for text in texts)
+
+
+def wall_seconds(act: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    act()
+    return time.perf_counter() - started
 
 
 def cpu_seconds(act: Callable[[bytes], object], texts: Iterable[bytes]) -> float:

@@ -15,7 +15,7 @@ import yaml
 from repoloom_api.resources import Fault, InvalidResource, Resource, parse_resource
 from support.cluster.cluster import Cluster
 from support.cluster.creation import offer
-from support.crd_validation import readable, strangers
+from support.crd_validation import as_sent, readable, strangers
 from support.mutations import mutated
 from support.rendering import rendered, settings
 from unit.api.cases import BAD, GOOD
@@ -54,7 +54,7 @@ def judged(cluster: Cluster, seed: int, refused: int, accepted: int) -> Verdicts
         parsed, by_types = judged_by_types(document)
         if (len(found.refused) >= refused) if by_types else (len(found.accepted) >= accepted):
             continue
-        by_server = offer(cluster, "default", document).faults
+        by_server = offer(cluster, "default", as_sent(document)).faults
         assert bool(by_types) == bool(by_server), f"{document}\ntypes: {by_types}\nserver: {by_server}"
         if parsed is None:
             assert strangers(by_server, by_types) == [], document

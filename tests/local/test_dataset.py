@@ -320,7 +320,7 @@ def test_init_writes_resources_that_are_valid_and_run_as_they_say(history: Repos
 def test_plan_says_what_is_cached_and_what_is_not_known_yet(reference: Path, build: Path, tmp_path: Path) -> None:
     done = repoloom("plan", build, "--store", reference / "store")
     assert done.code == 0, done.said
-    assert done.out.count("cached") == 13
+    assert done.out.count("cached") == 14
     fresh = repoloom("plan", build, "--store", tmp_path / "none")
     assert "unknown" in fresh.out
     assert "cached" not in fresh.out

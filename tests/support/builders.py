@@ -29,6 +29,11 @@ def recipe(name: str = "files", **fields: Any) -> Document:
     return _with({"name": name, "codeUnits": {}}, fields)
 
 
+def pattern(name: str = "validation", **fields: Any) -> Document:
+    """A pattern of functions by their name."""
+    return _with({"name": name, "match": {"functions": ["*validate*"]}}, fields)
+
+
 def gate(name: str = "long-enough", **fields: Any) -> Document:
     """A gate that drops short samples."""
     return _with({"name": name, "require": {"minCharacters": 100}}, fields)

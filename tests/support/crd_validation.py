@@ -47,7 +47,7 @@ def validate(document: Any) -> Answer:
         return _refused(document, unreadable)
     schema = schemas()[document["kind"]]
     written = {field: value for field, value in document.items() if field != "status"}
-    stored = _as_sent(json.loads(json.dumps(written)))
+    stored = as_sent(json.loads(json.dumps(written)))
     if unknown := [*_unknown_metadata(stored.get("metadata")), *_unknown_fields(stored, schema, ())]:
         return _refused(stored, unknown)
     _fill_in(stored, schema)
@@ -126,12 +126,12 @@ def _no_json(value: Any, path: Path) -> Iterator[Path]:
         yield path
 
 
-def _as_sent(value: Any) -> Any:
-    """Through kubectl, which writes 64.0 as 64."""
+def as_sent(value: Any) -> Any:
+    """Through kubectl, which writes 64.0 as 64: the API server refuses 64.0 where a rule reads a whole number."""
     if isinstance(value, dict):
-        return {key: _as_sent(child) for key, child in value.items()}
+        return {key: as_sent(child) for key, child in value.items()}
     if isinstance(value, list):
-        return [_as_sent(child) for child in value]
+        return [as_sent(child) for child in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 

@@ -17,7 +17,11 @@ def cases(kind: str) -> list[Path]:
 
 def compare(documents: Iterable[Any], golden: Path, config: pytest.Config) -> None:
     """The documents as YAML, against the file or into it."""
-    text = yaml.safe_dump_all(documents, sort_keys=False, width=120)
+    compare_text(yaml.safe_dump_all(documents, sort_keys=False, width=120), golden, config)
+
+
+def compare_text(text: str, golden: Path, config: pytest.Config) -> None:
+    """A text against the file or into it."""
     if config.getoption("--update-golden"):
         golden.write_text(text)
     assert golden.exists(), f"{golden} is missing; write it with --update-golden"

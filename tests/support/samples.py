@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from repoloom_stages.records import Record, SampleId, read_records, sample_id, text_sha256, write_records
+from repoloom_stages import hold_out
+from repoloom_stages.records import Record, id_of, read_records, sample_id, text_sha256, write_records
 from repoloom_stages.stage import Inputs, Outputs
 
 REPO = "https://example.org/owner/example"
@@ -27,9 +28,13 @@ def record(path: str, code: str, *, header: str = "", start: int = 1, **fields: 
     made: dict[str, Any] = {
         "id": sample_id(recipe, repo, path, start, text),
         "kind": "code-unit",
+        "shape": "text",
+        "view": "plain",
         "recipe": recipe,
         "granularity": "file",
         "name": path,
+        "crate": "",
+        "module": "",
         "repo": repo,
         "commit": COMMIT,
         "committed_at": "2026-01-02T03:04:05Z",
@@ -38,6 +43,9 @@ def record(path: str, code: str, *, header: str = "", start: int = 1, **fields: 
         "license": None,
         "source": [origin | fields.pop("origin", {})],
         "text": text,
+        "prompt_end": 0,
+        "rejected": "",
+        "controls": [],
         "code_start": len(header),
         "code_end": len(text),
         "novel": [],
@@ -46,23 +54,6 @@ def record(path: str, code: str, *, header: str = "", start: int = 1, **fields: 
         "parsed": True,
     }
     return made | fields  # type: ignore[return-value]
-
-
-def sample_ids(records: Iterable[Record]) -> list[SampleId]:
-    """What a recipe writes beside its records."""
-    return [
-        SampleId(
-            id=one["id"],
-            recipe=one["recipe"],
-            repo=one["repo"],
-            path=one["source"][0]["path"],
-            start=one["source"][0]["start"],
-            split=one["split"],
-            content=one["source"][0]["sha256"],
-            bytes=len(one["text"][one["code_start"] : one["code_end"]].encode()),
-        )
-        for one in records
-    ]
 
 
 def written(folder: Path, name: str, records: Iterable[Any]) -> Path:
@@ -76,8 +67,20 @@ def shards(folder: Path, records: Sequence[Record], number: int = 1) -> dict[str
     parts = [sorted(records[shard::number], key=lambda one: one["source"][0]["path"]) for shard in range(number)]
     return {
         "records": tuple(written(folder / f"records-{n}", "records.jsonl.zst", part) for n, part in enumerate(parts)),
-        "ids": tuple(written(folder / f"ids-{n}", "ids.jsonl.zst", sample_ids(part)) for n, part in enumerate(parts)),
+        "ids": tuple(written(folder / f"ids-{n}", "ids.jsonl.zst", map(id_of, part)) for n, part in enumerate(parts)),
     }
+
+
+def sides(folder: Path, records: Iterable[Record], validation: float = 0.05, test: float = 0.10) -> tuple[Path, ...]:
+    """The role `sides`, where `hold-out` puts the files of these records: those that show the same code together."""
+    groups = hold_out.Groups()
+    for one in records:
+        if not one["split"]:
+            origin = one["source"][0]
+            groups.add((one["repo"], origin["path"]), len(one["text"]), iter([origin["sha256"]]))
+    held_out = hold_out.assign_groups(groups.sizes(), validation, test)
+    lines = [{"repo": file[0], "path": file[1], "split": held_out[key]} for file, key in groups.keys().items()]
+    return (written(folder / "sides", "files.jsonl.zst", lines),)
 
 
 def of_source(folder: Path, roles: dict[str, tuple[Path, ...]], name: str = SOURCE) -> dict[str, tuple[Path, ...]]:

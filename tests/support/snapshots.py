@@ -7,8 +7,8 @@ from typing import Any
 
 from repoloom_api.artifacts import canonical_json
 from repoloom_api.catalogue import RepositoryName, ResolveParams, SnapshotParams
-from repoloom_api.plan import Reach
 from repoloom_api.runs import GitPin, Pin, Pins, SplitMode
+from repoloom_api.tasks import Reach
 from repoloom_stages import resolve, snapshot
 from repoloom_stages.connections import Connections
 from repoloom_stages.records import SnapshotCommit, SourceFile, read_records

@@ -24,7 +24,7 @@ from rich.text import Text
 
 from repoloom.runner import TaskSummary, Unit
 from repoloom_api.catalogue import CATALOGUE
-from repoloom_api.plan import Plan, Task
+from repoloom_api.tasks import Plan, Task
 
 
 class _RateColumn(ProgressColumn):

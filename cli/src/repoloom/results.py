@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from repoloom_api.artifacts import COMMIT_FILE, RESULT_MANIFEST, Manifest, canonical_json
+from repoloom_api.catalogue import CATALOGUE, RecipeParams
 from repoloom_api.resources import FOLDERS
 from repoloom_api.runs import Result, RunRecord
 from repoloom_stages.artifact_store import ArtifactStore
 from repoloom_stages.errors import BadInput
 from repoloom_stages.gc import run_record_name
 from repoloom_stages.publication import latest_result
-from repoloom_stages.records import read_records
+from repoloom_stages.records import read_records, text_of
 
-RECORD_STAGES = frozenset({"code-units"})
+RECORD_STAGES = frozenset(name for name, stage in CATALOGUE.items() if issubclass(stage.params, RecipeParams))
 """Stages whose artifacts hold samples as they were made."""
 
 
@@ -134,4 +135,4 @@ def sample_texts(artifacts: ArtifactStore, result: Result, number: int) -> Itera
         output, split = entry.path.removesuffix(".jsonl").split("/")
         for line in artifacts.read(entry).split(b"\n")[:number]:
             if line:
-                yield output, split, json.loads(line)["text"]
+                yield output, split, text_of(json.loads(line))

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from repoloom_api.catalogue import CATALOGUE
-from repoloom_api.plan import Task
 from repoloom_api.runs import Pins
+from repoloom_api.tasks import Task
 from repoloom_stages.connections import ENVIRONMENT_KEYS
 from repoloom_stages.errors import StageError
 from repoloom_stages.lookup import Found, Lookup, Missing, unit_name

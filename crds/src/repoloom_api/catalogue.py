@@ -8,9 +8,10 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from repoloom_api.base import Items, Model
-from repoloom_api.v1alpha1.datasetbuild import CodeUnits, Format, Gate, Keep
+from repoloom_api.base import Items, Lax, Model
+from repoloom_api.v1alpha1.datasetbuild import Format, Gate, Layer
 from repoloom_api.v1alpha1.finetune import Lora, Requirement, Training
+from repoloom_api.v1alpha1.recipes import CodeGroups, CodePatterns, CodeQuestions, CodeUnits, Keep, Shape
 
 
 class RepositoryName(Model):
@@ -60,7 +61,9 @@ class SnapshotParams(Model):
 
 
 class IndexCodeParams(Model):
-    """Nothing to choose: what a file holds depends on the file."""
+    """What a file holds depends on the file alone; in which layer it is, the resource says."""
+
+    layers: Items[Layer] = ()
 
 
 class FetchModelParams(Model):
@@ -70,15 +73,54 @@ class FetchModelParams(Model):
     """Whether the weights are wanted too, or the tokenizer alone."""
 
 
-class CodeUnitsParams(Model):
-    """The recipe `codeUnits` for one source."""
+class LinkCodeParams(Model):
+    """Nothing to choose: what a snapshot's files say together depends on them."""
+
+
+class HoldOutParams(Model):
+    """Shares for what is held out by file; by time, the snapshot has said already."""
+
+    validation_percent: float
+    test_percent: float
+
+
+class RecipeParams(Model):
+    """What every recipe is told, for one source."""
 
     recipe: str
-    units: CodeUnits
     keep: Keep
+    min_tokens: int
     max_tokens: int
     tagged: bool
     """Whether some output puts `<code>` tags around the text, which then count against the budget."""
+
+
+class CodeUnitsParams(RecipeParams):
+    """The recipe `codeUnits`: files and items. Overviews are made by `code-overviews`, of the same parameters."""
+
+    units: CodeUnits
+
+
+class CodeGroupsParams(RecipeParams):
+    """The recipe `codeGroups`."""
+
+    groups: CodeGroups
+
+
+class CodePatternsParams(RecipeParams):
+    """The recipe `codePatterns`."""
+
+    patterns: CodePatterns
+
+
+class CodeQuestionsParams(RecipeParams):
+    """The recipe `codeQuestions`."""
+
+    questions: CodeQuestions
+
+
+class CodeContrastsParams(RecipeParams):
+    """The recipe `codeContrasts`."""
 
 
 class GateParams(Model):
@@ -92,10 +134,7 @@ class DeduplicateParams(Model):
 
 
 class SplitParams(Model):
-    """Shares for what is held out by file; by time, the snapshot has said already."""
-
-    validation_percent: float
-    test_percent: float
+    """Nothing to choose: `snapshot` and `hold-out` have said on which side each file stands."""
 
 
 class WriteOutputParams(Model):
@@ -103,6 +142,8 @@ class WriteOutputParams(Model):
 
     name: str
     format: Format
+    shape: Lax[Shape]
+    """Of all its samples."""
     sources: Items[str]
     """Names of the sources, whose records and commit are inputs of the roles `records-<name>` and `commit-<name>`."""
 
@@ -121,7 +162,8 @@ class ReportDatasetParams(Model):
     name: str
     counted: Items[CountedTask]
     sources: Items[str]
-    """Names of the sources, whose pins are inputs of the role `source-<name>`."""
+    """Names of the sources, whose pins are inputs of the role `source-<name>`, their files of `files-<name>`, and their
+    call graphs, where there are some, of `graph-<name>`."""
     outputs: Items[str]
     """Names of the outputs, whose samples are inputs of the roles `output-<name>` and `summary-<name>`."""
 
@@ -183,14 +225,33 @@ class Stage:
 RECORDS = ("orjson", "zstandard")
 TRAINING = ("torch", "transformers", "tokenizers", "peft", "trl", "accelerate", "datasets", "numpy", "safetensors")
 REPORT = ("jinja2", "matplotlib", "orjson", "zstandard")
-GRAMMARS = ("tree-sitter", "tree-sitter-python", "tree-sitter-rust")
+GRAMMARS = (
+    "tree-sitter",
+    "tree-sitter-c",
+    "tree-sitter-c-sharp",
+    "tree-sitter-cpp",
+    "tree-sitter-go",
+    "tree-sitter-java",
+    "tree-sitter-javascript",
+    "tree-sitter-python",
+    "tree-sitter-rust",
+    "tree-sitter-typescript",
+)
+TOKENS = ("gigatoken", "tokenizers")
 
 CATALOGUE: dict[str, Stage] = {
     "resolve": Stage(ResolveParams, "pinning names to commits and digests", run_bound=True, network=True),
     "snapshot": Stage(SnapshotParams, "reading files", libraries=RECORDS, network=True),
     "index-code": Stage(IndexCodeParams, "indexing code", libraries=(*RECORDS, *GRAMMARS), memo=True),
     "fetch-model": Stage(FetchModelParams, "fetching the model", network=True),
-    "code-units": Stage(CodeUnitsParams, "cutting units", libraries=(*RECORDS, *GRAMMARS, "tokenizers")),
+    "link-code": Stage(LinkCodeParams, "linking calls and crates", libraries=(*RECORDS, "numpy")),
+    "hold-out": Stage(HoldOutParams, "choosing files to hold out", libraries=RECORDS),
+    "code-units": Stage(CodeUnitsParams, "cutting units", libraries=(*RECORDS, *GRAMMARS, *TOKENS)),
+    "code-overviews": Stage(CodeUnitsParams, "writing overviews", libraries=(*RECORDS, *TOKENS)),
+    "code-groups": Stage(CodeGroupsParams, "grouping files", libraries=(*RECORDS, *GRAMMARS, *TOKENS)),
+    "code-patterns": Stage(CodePatternsParams, "finding patterns", libraries=(*RECORDS, *GRAMMARS, *TOKENS)),
+    "code-questions": Stage(CodeQuestionsParams, "asking questions", libraries=(*RECORDS, *GRAMMARS, *TOKENS)),
+    "code-contrasts": Stage(CodeContrastsParams, "making contrasts", libraries=(*RECORDS, *GRAMMARS, *TOKENS)),
     "gate": Stage(GateParams, "judging samples", libraries=RECORDS),
     "deduplicate": Stage(DeduplicateParams, "finding copies", libraries=RECORDS),
     "split": Stage(SplitParams, "holding out", libraries=RECORDS),

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
-from repoloom_api.plan import Plan
 from repoloom_api.runs import PROGRESS_PER_UNIT
+from repoloom_api.tasks import Plan
 from repoloom_api.v1alpha1.conditions import Progress, Reason
 from repoloom_operator.failures import failure
 from repoloom_operator.marks import Node, Workflow

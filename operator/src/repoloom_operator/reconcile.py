@@ -9,10 +9,11 @@ from datetime import timedelta
 from typing import Any, Final
 
 from repoloom_api.artifacts import Sha256
-from repoloom_api.plan import Plan, RefusedBySettings
+from repoloom_api.plan import RefusedBySettings
 from repoloom_api.plan import plan as make_plan
 from repoloom_api.resources import Fault, InvalidResource, Resource, parse_resource
 from repoloom_api.runs import Pins, Result, RunRecord
+from repoloom_api.tasks import Plan
 from repoloom_api.v1alpha1 import DatasetBuild
 from repoloom_api.v1alpha1.conditions import ConditionStatus, ConditionType, Pin, Reason
 from repoloom_operator.marks import Workflow, marked

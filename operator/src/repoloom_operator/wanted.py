@@ -9,10 +9,10 @@ from datetime import datetime
 from typing import Any
 
 from repoloom_api.artifacts import Sha256, canonical_json
-from repoloom_api.plan import Plan
 from repoloom_api.resources import Resource
 from repoloom_api.runs import DatasetPin, Pin, Pins
 from repoloom_api.settings import SettingsConfig
+from repoloom_api.tasks import Plan
 from repoloom_api.v1alpha1 import DatasetBuild, FineTune
 from repoloom_api.v1alpha1.finetune import DatasetReference, Follow
 from repoloom_operator.causes import Cause, short

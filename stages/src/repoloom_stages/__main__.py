@@ -8,8 +8,8 @@ import signal
 import sys
 from pathlib import Path
 
-from repoloom_api.plan import Plan
 from repoloom_api.runs import Pins
+from repoloom_api.tasks import Plan
 from repoloom_stages.artifact_store import ArtifactStore
 from repoloom_stages.errors import DiskFull, StageError, Stopped, says_disk_full
 from repoloom_stages.execute import Given
@@ -63,11 +63,11 @@ def _process(arguments: argparse.Namespace, lookup: Lookup) -> Process:
 
 
 def _hand_over(arguments: argparse.Namespace, lookup: Lookup) -> None:
+    among = [task_of(lookup, name) for name in arguments.among]
     if arguments.list_shards:
-        arguments.list_shards.write_text(json.dumps(shard_groups(lookup, arguments.shard_groups)))
+        arguments.list_shards.write_text(json.dumps(shard_groups(lookup, among, arguments.shard_groups)))
     if arguments.missing:
-        missing = is_missing(lookup, [task_of(lookup, name) for name in arguments.among])
-        arguments.missing.write_text(json.dumps(missing))
+        arguments.missing.write_text(json.dumps(is_missing(lookup, among)))
 
 
 def _explained(error: BaseException) -> BaseException:
@@ -104,7 +104,9 @@ def _arguments() -> argparse.Namespace:
     add("--list-shards", type=Path, metavar="FILE", help="where to write groups of the shards that are left to do")
     add("--shard-groups", type=_count, default=1, metavar="N", help="how many groups at most")
     add("--missing", type=Path, metavar="FILE", help="where to write whether a task is not in the store yet")
-    add("--among", action="append", default=[], metavar="TASK", help="a task that --missing looks for")
+    add(
+        "--among", action="append", default=[], metavar="TASK", help="a task that --list-shards or --missing asks about"
+    )
     add("--result", type=Path, metavar="FILE", help="where to write what became of it, as JSON")
     add("--die-with-parent", action="store_true", help="end at once when the starting process does")
     return parser.parse_args()

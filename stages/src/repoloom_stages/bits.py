@@ -6,7 +6,7 @@ counts. So the bits of adjoining spans add up to the bits of the whole, over the
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -17,6 +17,7 @@ from peft import PeftModel
 from torch.nn.functional import cross_entropy
 
 from repoloom_stages.corpus import Encoder
+from repoloom_stages.records import Control
 
 MAX_BATCH_TOKENS = 8192
 """Tokens that are computed at once, padding included."""
@@ -76,9 +77,9 @@ class GroupBits:
     adapter: float = 0.0
 
 
-def scored(text: str, spans: Iterable[Span], encoder: Encoder) -> Scored | None:
+def scored(text: str, spans: Iterable[Span], encoder: Encoder, controls: Sequence[Control] = ()) -> Scored | None:
     """A text ready to be scored; None if none of its tokens counts."""
-    encoding = encoder.encode(text)
+    encoding = encoder.encode(text, controls)
     if not encoding.ids:
         return None
     bytes_before = _bytes_before(text)

@@ -28,7 +28,7 @@ class Measure(Protocol):
         """Tokens of the whole text that shows this code, header and tags included."""
 
     def starts(self, code: str) -> list[int]:
-        """Where each token of the code itself starts, in characters, in order."""
+        """Where each token of the code itself starts, in bytes, in order; at the start of a character."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,7 @@ class _Ruler:
         self.budget = budget
         self._measure = measure
         self._around = measure.tokens("")
-        text = source[start:end].decode()
-        self._starts = [start + place for place in _byte_places(text, measure.starts(text))]
+        self._starts = [start + place for place in measure.starts(source[start:end].decode())]
 
     def estimate(self, start: int, end: int) -> int:
         """About how many tokens the text with this code has."""
@@ -96,18 +95,6 @@ class _Ruler:
     def opens_line(self, place: int) -> bool:
         """Whether a line starts there."""
         return place == 0 or self.source[place - 1 : place] == b"\n"
-
-
-def _byte_places(text: str, places: list[int]) -> list[int]:
-    """Places in a text, in order, counted in UTF-8 bytes instead of characters."""
-    if text.isascii():
-        return places
-    result, last, position = [], 0, 0
-    for place in places:
-        position += len(text[last:place].encode())
-        last = place
-        result.append(position)
-    return result
 
 
 @dataclass(frozen=True)

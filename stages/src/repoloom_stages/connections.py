@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from repoloom_api.plan import HUB_HOST, Reach
 from repoloom_api.settings import host_is_listed
+from repoloom_api.tasks import HUB_HOST, Reach
 from repoloom_stages.errors import BadInput
 
 GIT_KEYS = ("GITHUB_TOKEN", "TOKEN")

@@ -4,120 +4,30 @@
 """
 
 import heapq
-from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from repoloom_api.artifacts import Counts
 from repoloom_api.runs import GitPin
+from repoloom_stages.coverage import Coverage
+from repoloom_stages.lengths import Lengths, lengths_document
+from repoloom_stages.links import Figures
 from repoloom_stages.records import SPLITS, TRAIN, SampleSummary
-
-QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+from repoloom_stages.tallies import Novel, Tallies, Tally, Window
 
 LARGEST_FILES = 10
 
-Lengths = Counter[int]
-"""Samples by their tokens: exact quantiles, in memory that the longest sample bounds."""
 
+class Make(NamedTuple):
+    """What samples are alike in."""
 
-@dataclass
-class Tally:
-    """Samples added up."""
-
-    samples: int = 0
-    tokens: int = 0
-    bytes: int = 0
-
-    def add(self, summary: SampleSummary) -> None:
-        """Add a sample."""
-        self.samples += 1
-        self.tokens += summary["tokens"]
-        self.bytes += summary["bytes"]
-
-    def merge(self, other: "Tally") -> None:
-        """Add what another has."""
-        self.samples += other.samples
-        self.tokens += other.tokens
-        self.bytes += other.bytes
-
-    def document(self) -> dict[str, int]:
-        """As `stats.json` has it."""
-        return {"samples": self.samples, "tokens": self.tokens, "bytes": self.bytes}
-
-
-class Tallies(dict[str, Tally]):
-    """Samples added up by some property."""
-
-    def of(self, name: str) -> Tally:
-        """The tally of one value, new if there is none."""
-        return self.setdefault(name, Tally())
-
-    def merge(self, other: Mapping[str, Tally]) -> None:
-        """Add what others have."""
-        for name, tally in other.items():
-            self.of(name).merge(tally)
-
-    def by_tokens(self) -> list[tuple[str, Tally]]:
-        """The largest first."""
-        return sorted(self.items(), key=lambda item: (-item[1].tokens, item[0]))
-
-    def document(self) -> dict[str, dict[str, int]]:
-        """As `stats.json` has it, by name."""
-        return {name: self[name].document() for name in sorted(self)}
-
-
-@dataclass
-class Novel:
-    """What bits per byte is measured on in one split."""
-
-    lines: int = 0
-    bytes: int = 0
-    samples: int = 0
-    """Samples that show a novel line."""
-    groups: set[str] = field(default_factory=set)
-
-    def add(self, summary: SampleSummary) -> None:
-        """Add a sample's novel lines."""
-        self.lines += summary["novel_lines"]
-        self.bytes += summary["novel_bytes"]
-        self.samples += bool(summary["novel_lines"])
-        self.groups.update(summary["novel_groups"])
-
-    def document(self) -> dict[str, int]:
-        """As `stats.json` has it."""
-        return {"lines": self.lines, "bytes": self.bytes, "samples": self.samples, "groups": len(self.groups)}
-
-
-@dataclass
-class Window:
-    """What one repository gave to one split."""
-
-    tally: Tally = field(default_factory=Tally)
-    first: str = ""
-    """Earliest time of a commit its samples resolve at, ISO 8601; empty if there is none."""
-    last: str = ""
-
-    @property
-    def span(self) -> str:
-        """From day to day."""
-        first, last = self.first[:10], self.last[:10]
-        return first if first == last else f"{first} to {last}"
-
-    def add(self, summary: SampleSummary) -> None:
-        """Add a sample."""
-        self.tally.add(summary)
-        time = summary["committed_at"]
-        self.first = min(self.first or time, time)
-        self.last = max(self.last, time)
-
-    def merge(self, other: "Window") -> None:
-        """Add what it gave to another output."""
-        self.tally.merge(other.tally)
-        self.first = min(self.first or other.first, other.first)
-        self.last = max(self.last, other.last)
+    recipe: str
+    granularity: str
+    view: str
+    shape: str
 
 
 @dataclass
@@ -128,6 +38,7 @@ class OutputStats:
     recipes: Tallies = field(default_factory=Tallies)
     granularities: Tallies = field(default_factory=Tallies)
     languages: Tallies = field(default_factory=Tallies)
+    makes: dict[Make, Tally] = field(default_factory=dict)
     lengths: dict[tuple[str, str], Lengths] = field(default_factory=dict)
     """By recipe and split."""
     novel: dict[str, Novel] = field(default_factory=lambda: {split: Novel() for split in SPLITS if split != TRAIN})
@@ -137,10 +48,6 @@ class OutputStats:
     """Files with the most tokens over all their samples, the largest first: tokens, path, repository."""
     parts: int = 0
     """Samples that are part of a unit that was too long."""
-    lines_shown: int = 0
-    """Lines of files that samples show, counted as often as shown."""
-    lines_distinct: int = 0
-    """The same, each counted once."""
 
     @classmethod
     def of(cls, summaries: Iterable[SampleSummary]) -> "OutputStats":
@@ -158,11 +65,6 @@ class OutputStats:
             total.merge(tally)
         return total
 
-    @property
-    def repetition(self) -> float:
-        """How often the output shows a line of source, on average; 1 if each is shown once."""
-        return self.lines_shown / self.lines_distinct if self.lines_distinct else 1.0
-
     def recipe_lengths(self, recipe: str) -> Lengths:
         """Lengths of a recipe's samples, in all splits."""
         return sum((self.lengths.get((recipe, split), Counter()) for split in SPLITS), Lengths())
@@ -174,9 +76,6 @@ class OutputStats:
     def _add_file(self, samples: list[SampleSummary]) -> tuple[int, str, str]:
         for summary in samples:
             self._add(summary)
-        for lines in _stretches(samples).values():
-            self.lines_shown += sum(end - start for start, end in lines)
-            self.lines_distinct += covered(lines)
         return sum(summary["tokens"] for summary in samples), samples[0]["path"], samples[0]["repo"]
 
     def _add(self, summary: SampleSummary) -> None:
@@ -185,6 +84,8 @@ class OutputStats:
         self.recipes.of(summary["recipe"]).add(summary)
         self.granularities.of(summary["granularity"]).add(summary)
         self.languages.of(summary["lang"]).add(summary)
+        make = Make(summary["recipe"], summary["granularity"], summary["view"], summary["shape"])
+        self.makes.setdefault(make, Tally()).add(summary)
         self.lengths.setdefault((summary["recipe"], split), Counter())[summary["tokens"]] += 1
         self.windows.setdefault((summary["repo"], split), Window()).add(summary)
         self.parts += not summary["complete"]
@@ -203,67 +104,13 @@ class OutputStats:
             "granularities": self.granularities.document(),
             "languages": self.languages.document(),
             "novel": {split: novel.document() for split, novel in self.novel.items()},
+            "makes": [make._asdict() | tally.document() for make, tally in sorted(self.makes.items())],
             "parts": self.parts,
-            "repetition": round(self.repetition, 4),
         }
 
 
 def _file(summary: SampleSummary) -> tuple[str, str]:
     return summary["repo"], summary["path"]
-
-
-def _stretches(samples: Iterable[SampleSummary]) -> dict[tuple[str, str], list[tuple[int, int]]]:
-    """Lines shown of each version of a file, as (first, after last)."""
-    stretches: dict[tuple[str, str], list[tuple[int, int]]] = {}
-    for summary in samples:
-        version = summary["commit"], summary["split"]
-        stretches.setdefault(version, []).append((summary["start"], summary["end"] + 1))
-    return stretches
-
-
-def covered(stretches: Iterable[tuple[int, int]]) -> int:
-    """How many lines lie in at least one stretch of (first, after last)."""
-    total = reached = 0
-    for start, end in sorted(stretches):
-        total += max(0, end - max(start, reached))
-        reached = max(reached, end)
-    return total
-
-
-def quantile(lengths: Lengths, share: float) -> int:
-    """The smallest length that so large a share of the samples does not exceed; 0 of none."""
-    seen, wanted = 0, share * lengths.total()
-    for length in sorted(lengths):
-        seen += lengths[length]
-        if seen >= wanted:
-            return length
-    return 0
-
-
-def length_bins(longest: int) -> list[int]:
-    """Edges of bins that widen by about the square root of two, from 0 to the longest or beyond."""
-    edges = [0, 8]
-    while edges[-1] < longest:
-        edges.append(round(2 ** ((len(edges) + 5) / 2)))
-    return edges
-
-
-def histogram(lengths: Lengths, edges: list[int]) -> list[int]:
-    """Samples in each bin: longer than an edge, up to and with the next."""
-    counts = [0] * (len(edges) - 1)
-    for length, samples in lengths.items():
-        counts[bisect_left(edges, length) - 1] += samples
-    return counts
-
-
-def lengths_document(lengths: Lengths) -> dict[str, Any]:
-    """Quantiles and histogram of tokens, as `stats.json` has them."""
-    edges = length_bins(max(lengths, default=0))
-    return {
-        "quantiles": {f"p{round(share * 100):02}": quantile(lengths, share) for share in QUANTILES},
-        "longest": max(lengths, default=0),
-        "histogram": {"edges": edges, "samples": histogram(lengths, edges)},
-    }
 
 
 @dataclass(frozen=True)
@@ -323,6 +170,11 @@ class DatasetStats:
     sources: dict[str, GitPin]
     steps: list[Step]
     leaks: LeakCheck
+    coverage: list[Coverage] = field(default_factory=list)
+    graphs: dict[str, Figures] = field(default_factory=dict)
+    """The call graph of each source that was linked."""
+    patterns: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What `code-patterns` counted, by what it worked on."""
 
     @property
     def total(self) -> Tally:
@@ -364,4 +216,7 @@ class DatasetStats:
             "steps": [step.document() for step in self.steps],
             "dropped": [step.document() for step in self.dropped()],
             "leaks": {"heldOut": self.leaks.held_out, "leaked": self.leaks.leaked},
+            "coverage": [one.document() for one in self.coverage],
+            "callGraphs": self.graphs,
+            "patterns": self.patterns,
         }

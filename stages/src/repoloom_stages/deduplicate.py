@@ -1,8 +1,8 @@
 """Stage `deduplicate`: which samples of one output are copies of another of it.
 
-Copies have the same code, byte for byte, whatever their headers say. The survivor stands on the training side if any of
-them does, so that dropping copies also clears training code out of what is held out. It reads ids and hashes alone;
-`write-output` leaves the copies out.
+Copies show the same code in the same view, byte for byte, whatever their headers say. The survivor stands on the
+training side if any of them does, so that dropping copies also clears training code out of what is held out. It reads
+ids and hashes alone; `write-output` leaves the copies out.
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ def run(params: DeduplicateParams, inputs: Inputs, outputs: Outputs) -> None:  #
             outputs.drop("refused")
             continue
         rank = _rank(sample)
-        survivors[sample["content"]] = min(rank, survivors.get(sample["content"], rank))
+        survivors[sample["copy_key"]] = min(rank, survivors.get(sample["copy_key"], rank))
     outputs.keep(len(survivors))
     outputs.drop("copy", outputs.records_in - outputs.kept - outputs.dropped["refused"])
     write_records(outputs.file("copies/ids.jsonl.zst"), _copies(inputs, refused, survivors))
@@ -45,7 +45,7 @@ def _copies(inputs: Inputs, refused: set[str], survivors: dict[str, Rank]) -> li
     """By id. A sample made twice under one id is no copy of itself here: `write-output` writes each id once."""
     copies = {}
     for sample in _samples(inputs):
-        survivor = survivors[sample["content"]][-1] if sample["id"] not in refused else sample["id"]
+        survivor = survivors[sample["copy_key"]][-1] if sample["id"] not in refused else sample["id"]
         if sample["id"] != survivor:
             copies[sample["id"]] = survivor
     return [Copy(id=sample, of=copies[sample]) for sample in sorted(copies)]

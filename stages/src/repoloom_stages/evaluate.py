@@ -63,7 +63,7 @@ def _measure_suite(
     for place, sample in _test_samples(folders):
         if place not in chosen:
             continue
-        text = scored(sample["text"], _spans(sample), encoder)
+        text = scored(sample["text"], _spans(sample), encoder, sample["controls"])
         if text:
             outputs.keep()
             texts.append(text)
@@ -77,7 +77,7 @@ def _choose(folders: tuple[Path, ...], outputs: Outputs) -> set[tuple[int, int]]
     novel: list[tuple[bytes, int, tuple[int, int]]] = []
     for place, sample in _test_samples(folders):
         outputs.take()
-        if sample.get("novel"):
+        if sample["novel"]:
             novel.append((hashlib.sha256(sample["id"].encode()).digest(), len(sample["text"]), place))
         else:
             outputs.drop("nothing novel")
@@ -91,14 +91,14 @@ def _choose(folders: tuple[Path, ...], outputs: Outputs) -> set[tuple[int, int]]
     return chosen
 
 
-def _test_samples(folders: Iterable[Path]) -> Iterator[tuple[tuple[int, int], dict[str, Any]]]:
+def _test_samples(folders: Iterable[Path]) -> Iterator[tuple[tuple[int, int], corpus.Sample]]:
     """Test samples with their places: position of the folder, and of the line in it."""
     for position, folder in enumerate(folders):
         for line, sample in enumerate(corpus.read_samples(folder, TEST)):
             yield (position, line), sample
 
 
-def _spans(sample: dict[str, Any]) -> list[Span]:
+def _spans(sample: corpus.Sample) -> list[Span]:
     return [Span(span["start"], span["end"], span["group"]) for span in sample["novel"]]
 
 

@@ -20,8 +20,8 @@ from repoloom_api.artifacts import (
     sha256_of,
 )
 from repoloom_api.catalogue import CATALOGUE, PublishParams, parse_params
-from repoloom_api.plan import Placement, Task
 from repoloom_api.runs import Pin, Pins, Result, RunRecord, TaskRecord
+from repoloom_api.tasks import Placement, Task
 from repoloom_stages.artifact_store import Damaged
 from repoloom_stages.code_digest import code_digest, module_name
 from repoloom_stages.connections import Connections

@@ -6,6 +6,7 @@ from pathlib import Path
 from repoloom_api.catalogue import GateParams
 from repoloom_api.v1alpha1.datasetbuild import GateRequirements
 from repoloom_stages.records import Record, Refused, read_records, write_records
+from repoloom_stages.sentinels import code_of
 from repoloom_stages.stage import Inputs, Outputs
 
 
@@ -28,7 +29,7 @@ def _refused(params: GateParams, records: Path, outputs: Outputs) -> Iterator[Re
 
 def satisfies(record: Record, require: GateRequirements) -> bool:
     """Whether a sample meets all that a gate asks. Characters and lines are those of its code: the header is ours."""
-    code = record["text"][record["code_start"] : record["code_end"]]
+    code = code_of(record)
     return (
         (require.min_characters is None or len(code) >= require.min_characters)
         and (require.max_characters is None or len(code) <= require.max_characters)

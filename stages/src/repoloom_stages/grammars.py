@@ -3,16 +3,19 @@
 A grammar comes from a single-language wheel; a language without one has no tree, and its files are read by lines.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 
-import tree_sitter_python
-import tree_sitter_rust
-from tree_sitter import Language, Node, Parser, Point, Tree
+from tree_sitter import Language, Node, Parser, Point, Range, Tree
 
 MAX_BYTES = 4_000_000
-"""Of a text that is parsed. A tree takes up to 240 bytes of memory for each byte of text (`((((…`)."""
+"""Of a text that is parsed. A tree takes up to 240 bytes of memory for each byte of text (`((((…`), and up to 8 seconds
+for a megabyte (`let x = let x = …` in Rust, which no step tells from code)."""
+
+MAX_LISTED_CHILDREN = 10_000
+"""Up to so many are listed at once, which is several times faster."""
 
 READ_BYTES = 4096
 READ_PASSES = 100
@@ -23,6 +26,12 @@ times at most in 7,000 files of tokio, Python's standard library and packages). 
 `r#"r#"…` is read to its end again and again. Both are counted; a clock would make results depend on the machine."""
 
 
+ERROR_STEP_BYTES = 10_000
+SPARE_ERROR_STEPS = 300
+"""A step in which the parser recovers from an error takes up to fifty times as long as another (`a,a,a,…` in Rust: 13
+seconds a megabyte), and prose in place of code has one per 160 bytes."""
+
+
 @dataclass(frozen=True)
 class Grammar:
     """One language's parser, and what chunking must know of its trees."""
@@ -31,26 +40,33 @@ class Grammar:
     leading: frozenset[int]
     """Kinds of node that belong to the node after them: comments, attributes."""
 
-    def parse(self, source: bytes) -> Tree | None:
-        """The tree of a text, errors and all; None for one that is too large or takes the parser out of proportion."""
+    def parse(self, source: bytes, within: Range | None = None) -> Tree | None:
+        """The tree of a text, errors and all; None for one that is too large or takes the parser out of proportion.
+
+        `within` makes it the tree of that range alone, with places in the whole text.
+        """
         if len(source) > MAX_BYTES:
             return None
         view = memoryview(source)
-        reads = SPARE + READ_PASSES * (len(source) // READ_BYTES)
-        steps = SPARE + len(source) // STEP_BYTES
+        size = within.end_byte - within.start_byte if within else len(source)
+        reads = SPARE + READ_PASSES * (size // READ_BYTES)
+        steps = SPARE + size // STEP_BYTES
+        recoveries = SPARE_ERROR_STEPS + size // ERROR_STEP_BYTES
 
         def read(start: int, _: Point) -> memoryview:
             nonlocal reads
             reads -= 1
             return view[start : start + READ_BYTES] if reads >= 0 else view[:0]
 
-        def give_up(_: int, __: bool) -> bool:
-            nonlocal steps
+        def give_up(_: int, recovers: bool) -> bool:
+            nonlocal steps, recoveries
             steps -= 1
-            return steps < 0 or reads < 0
+            recoveries -= recovers
+            return steps < 0 or reads < 0 or recoveries < 0
 
+        parser = Parser(self.language, included_ranges=[within] if within else None)
         try:
-            tree = Parser(self.language).parse(read, progress_callback=give_up)
+            tree = parser.parse(read, progress_callback=give_up)
         except ValueError:  # given up
             return None
         return tree if reads >= 0 else None
@@ -64,8 +80,12 @@ def kinds(language: Language, *names: str) -> frozenset[int]:
     return frozenset(kind for kind in found.values() if kind is not None)
 
 
-def children(node: Node) -> Iterator[Node]:
-    """Children one at a time: a list of them all takes 500 MB where five million brackets stand in a row."""
+def children(node: Node) -> Iterable[Node]:
+    """Children, many of them one at a time: a list takes 500 MB where five million brackets stand in a row."""
+    return node.children if node.child_count <= MAX_LISTED_CHILDREN else _each_child(node)
+
+
+def _each_child(node: Node) -> Iterator[Node]:
     cursor = node.walk()
     more = cursor.goto_first_child()
     while more:
@@ -75,21 +95,36 @@ def children(node: Node) -> Iterator[Node]:
         more = cursor.goto_next_sibling()
 
 
-def _rust() -> Grammar:
-    language = Language(tree_sitter_rust.language())
-    return Grammar(language, leading=kinds(language, "line_comment", "block_comment", "attribute_item"))
+@dataclass(frozen=True)
+class _Wheel:
+    """Where a language's grammar is, and the kinds of node that belong to the node after them."""
+
+    package: str
+    leading: tuple[str, ...]
+    function: str = "language"
 
 
-def _python() -> Grammar:
-    language = Language(tree_sitter_python.language())
-    return Grammar(language, leading=kinds(language, "comment"))
-
-
-_GRAMMARS: dict[str, Callable[[], Grammar]] = {"python": _python, "rust": _rust}
+_WHEELS = {
+    "c": _Wheel("tree_sitter_c", ("comment",)),
+    "cpp": _Wheel("tree_sitter_cpp", ("comment",)),
+    "csharp": _Wheel("tree_sitter_c_sharp", ("comment",)),
+    "go": _Wheel("tree_sitter_go", ("comment",)),
+    "java": _Wheel("tree_sitter_java", ("block_comment", "line_comment")),
+    "javascript": _Wheel("tree_sitter_javascript", ("comment", "decorator")),
+    "python": _Wheel("tree_sitter_python", ("comment",)),
+    "rust": _Wheel("tree_sitter_rust", ("attribute_item", "block_comment", "line_comment")),
+    "tsx": _Wheel("tree_sitter_typescript", ("comment", "decorator"), "language_tsx"),
+    "typescript": _Wheel("tree_sitter_typescript", ("comment", "decorator"), "language_typescript"),
+}
+"""By language, as records name it. TypeScript and TSX read `<T>x` differently, as a type assertion and as an element:
+each has its own grammar."""
 
 
 @cache
 def grammar_of(language: str) -> Grammar | None:
-    """The grammar of a language, by its name in records; None if there is none here."""
-    load = _GRAMMARS.get(language)
-    return load() if load else None
+    """The grammar of a language, by its name in records; None if there is none here. Its wheel is loaded when asked."""
+    wheel = _WHEELS.get(language)
+    if wheel is None:
+        return None
+    parser = Language(getattr(import_module(wheel.package), wheel.function)())
+    return Grammar(parser, leading=kinds(parser, *wheel.leading))

@@ -1,20 +1,21 @@
 """What a process finds out for those that Argo starts after it: how shards are dealt to pods, and what is missing."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from repoloom_api.artifacts import below
-from repoloom_api.plan import Task
+from repoloom_api.tasks import Task
 from repoloom_stages.errors import TryAgain
 from repoloom_stages.lookup import Found, Lookup, unit_name
 
 
-def shard_groups(lookup: Lookup, most: int) -> list[list[str]]:
-    """The shards of every fan-out that have something left to do, as `LISTER/SHARD`, in at most so many groups of about
-    as many bytes each.
+def shard_groups(lookup: Lookup, tasks: Sequence[Task], most: int) -> list[list[str]]:
+    """The shards for which some of these tasks is left to do, as `LISTER/SHARD`, in at most so many groups of about as
+    many bytes each. Tasks that do not fan out have no shards.
 
     The same store gives the same groups. Raises TryAgain while some list of shards is not in the store.
     """
-    sizes = {name: size for lister in _listers(lookup) for name, size in _unfinished(lookup, lister)}
+    listers = dict.fromkeys(task.fan_out for task in tasks if task.fan_out)
+    sizes = {name: size for lister in listers for name, size in _unfinished(lookup, lookup.plan.task(lister), tasks)}
     groups: list[list[str]] = [[] for _ in range(min(most, len(sizes)))]
     filled = [0] * len(groups)
     for name in sorted(sizes, key=lambda name: (-sizes[name], name)):
@@ -33,14 +34,9 @@ def is_missing(lookup: Lookup, tasks: Iterable[Task]) -> bool:
     return False
 
 
-def _listers(lookup: Lookup) -> list[Task]:
-    names = dict.fromkeys(task.fan_out for task in lookup.plan.tasks if task.fan_out)
-    return [lookup.plan.task(name) for name in names]
-
-
-def _unfinished(lookup: Lookup, lister: Task) -> list[tuple[str, int]]:
+def _unfinished(lookup: Lookup, lister: Task, among: Sequence[Task]) -> list[tuple[str, int]]:
     """Shards for which some task is not done, each with its bytes; one byte is added, so that empty ones count too."""
-    tasks = [task for task in lookup.plan.tasks if task.fan_out == lister.name]
+    tasks = [task for task in among if task.fan_out == lister.name]
     found, shards = lookup.find(lister), lookup.shards(tasks[0])
     if not isinstance(found, Found) or shards is None:
         raise TryAgain(f"{lister.name}, which lists shards, is not in the store yet")

@@ -1,11 +1,12 @@
-"""Headers: what stands around the code of a sample. `code-units` knows the facts, this module how they are written."""
+"""Headers: what stands around the code of a sample. Recipes know the facts, this module how they are written."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from repoloom_api.v1alpha1.datasetbuild import Header, HeaderField, HeaderFields
+from repoloom_api.v1alpha1.recipes import Header, HeaderField, HeaderFields
 from repoloom_stages.languages import comment
+from repoloom_stages.links import PlacedFile
 
 LABELS = {
     HeaderField.REPOSITORY: "Repository",
@@ -15,10 +16,28 @@ LABELS = {
     HeaderField.NAME: "Name",
     HeaderField.BYTES: "Size",
     HeaderField.DOC: "Doc",
+    HeaderField.CRATE: "Crate",
+    HeaderField.CRATE_PURPOSE: "Crate purpose",
+    HeaderField.MODULE: "Module",
+    HeaderField.LAYER: "Layer",
+    HeaderField.PATTERN: "Pattern",
 }
 
 Facts = Mapping[HeaderField, str]
 """What is known of a sample; a field that is missing or empty is left out of the header."""
+
+
+def file_facts(place: PlacedFile, language: str) -> dict[HeaderField, str]:
+    """What is known of every sample of a file."""
+    return {
+        HeaderField.REPOSITORY: repository_name(place["repo"]),
+        HeaderField.FILE: place["path"],
+        HeaderField.LANGUAGE: language,
+        HeaderField.CRATE: place["crate"],
+        HeaderField.CRATE_PURPOSE: place["purpose"],
+        HeaderField.MODULE: place["module"],
+        HeaderField.LAYER: place["layer"],
+    }
 
 
 @dataclass(frozen=True)
@@ -34,16 +53,17 @@ class Frame:
         return f"{self.before}{code}{gap}{self.after}"
 
 
-def frame_of(header: Header, facts: Facts, language: str) -> Frame:
-    """The frame that a header asks for; none where no field of it is known."""
+def frame_of(header: Header, facts: Facts, language: str, notes: Iterable[str] = ()) -> Frame:
+    """The frame that a header asks for, without it where no field of it is known; `notes` are comments after it."""
     chosen = header.comment or header.tags
     lines = _lines(chosen, facts) if chosen else []
-    if not lines:
-        return Frame()
-    if header.tags:
+    noted = "".join(f"{line}\n" for line in comment(language, notes))
+    if header.tags and lines:
         path = "\n".join(["<path>", *lines, "</path>"])
-        return Frame(before=f"{path}\n\n<file>\n", after="</file>")
-    return Frame(before="\n".join(comment(language, lines)) + "\n\n")
+        gap = "\n" if noted else ""
+        return Frame(before=f"{path}\n\n{noted + gap}<file>\n", after="</file>")
+    commented = "".join(f"{line}\n" for line in comment(language, lines))
+    return Frame(before="".join(f"{block}\n" for block in (commented, noted) if block))
 
 
 def _lines(chosen: HeaderFields, facts: Facts) -> list[str]:

@@ -1,41 +1,41 @@
-"""Stage `index-code`: what each file of a shard holds, as facts of its language and bytes alone.
+"""Stage `index-code`: what each file of a shard holds, as facts of its language and bytes alone, and where it belongs.
 
-Facts are kept per blob, so a later snapshot costs its new blobs only. What depends on other files (imports, calls) is
-no fact of a file and not found here; units are cut from the items by `code-units`.
+Facts are kept per blob, so a later snapshot costs its new blobs only. What files say together (which item a call means)
+is for `link-code`; units are cut from the items by `code-units`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TypedDict
 
 import orjson
-from tree_sitter import Node
 
 from repoloom_api.catalogue import IndexCodeParams
+from repoloom_stages.captures import is_in_proportion
+from repoloom_stages.facts import Facts, IndexedFile
+from repoloom_stages.finders import FINDERS
 from repoloom_stages.grammars import grammar_of
-from repoloom_stages.python_items import python_items
-from repoloom_stages.records import IndexedFile, Item, SourceFile, read_records, write_records
-from repoloom_stages.rust_items import rust_items
+from repoloom_stages.links import PlacedFile
+from repoloom_stages.manifests import read_manifests
+from repoloom_stages.places import Places
+from repoloom_stages.records import SourceFile, read_records, write_records
 from repoloom_stages.stage import Inputs, Outputs
-
-FINDERS: dict[str, Callable[[bytes, Node], Iterator[Item]]] = {"python": python_items, "rust": rust_items}
-"""How the items of a language are found."""
 
 PROGRESS_FILES = 50
 
 
-class Facts(TypedDict):
-    """What a blob holds, whatever its path: the fields of `IndexedFile` that a memo keeps."""
+def run(params: IndexCodeParams, inputs: Inputs, outputs: Outputs) -> None:
+    """Index a shard: role `files` to `index/files.jsonl.zst`, one line for each file in the same order.
 
-    lines: int
-    parsed: bool
-    items: list[Item]
-
-
-def run(params: IndexCodeParams, inputs: Inputs, outputs: Outputs) -> None:  # noqa: ARG001 - as every stage
-    """Index a shard: role `files` to `index/files.jsonl.zst`, one line for each file in the same order."""
+    Beside it `places/files.jsonl.zst`, line for line too, by the manifests in the role `manifests`.
+    """
     files = inputs.one("files") / "files.jsonl.zst"
     write_records(outputs.file("index/files.jsonl.zst"), _indexed(files, outputs))
+    places = Places(read_manifests(inputs.many("manifests")), params.layers)
+    write_records(outputs.file("places/files.jsonl.zst"), _placed(files, places))
+
+
+def _placed(files: Path, places: Places) -> Iterator[PlacedFile]:
+    return (places.place(file) for file in read_records(files))
 
 
 def _indexed(files: Path, outputs: Outputs) -> Iterator[IndexedFile]:
@@ -65,7 +65,8 @@ def facts_of(language: str, source: bytes) -> Facts:
     lines = source.count(b"\n") + (not source.endswith(b"\n") and bool(source))
     grammar = grammar_of(language)
     tree = grammar.parse(source) if grammar else None
-    if tree is None:
-        return Facts(lines=lines, parsed=False, items=[])
+    if tree is None or language not in FINDERS:
+        return Facts(lines=lines, parsed=False, doc="", items=[], imports=[], calls=[], bindings=[])
     root = tree.root_node
-    return Facts(lines=lines, parsed=not root.has_error, items=list(FINDERS[language](source, root)))
+    parsed = not root.has_error and is_in_proportion(root, source, tree.language)
+    return Facts(lines=lines, parsed=parsed, **FINDERS[language](source, root))

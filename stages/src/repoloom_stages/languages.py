@@ -48,10 +48,11 @@ def _markup(*suffixes: str) -> _Language:
 _LANGUAGES = {
     "ada": _dashes(".adb", ".ads"),
     "astro": _markup(".astro"),
-    "c": _slashes(".c", ".h"),
+    "c": _slashes(".c"),
     "clojure": _semicolons(".clj", ".cljs", ".cljc", ".edn"),
     "cmake": _hash(".cmake", names=("cmakelists.txt",)),
-    "cpp": _slashes(".cc", ".cpp", ".cxx", ".c++", ".hh", ".hpp", ".hxx", ".inl", ".ipp"),
+    # `.h` is of both. C++'s grammar reads C's headers as well as C's own does, which cannot read C++'s.
+    "cpp": _slashes(".cc", ".cpp", ".cxx", ".c++", ".h", ".hh", ".hpp", ".hxx", ".inl", ".ipp"),
     "csharp": _slashes(".cs"),
     "css": _block(".css"),
     "cuda": _slashes(".cu", ".cuh"),
@@ -104,7 +105,9 @@ _LANGUAGES = {
     "svelte": _markup(".svelte"),
     "swift": _slashes(".swift"),
     "toml": _hash(".toml"),
-    "typescript": _slashes(".ts", ".tsx", ".mts", ".cts"),
+    # Apart from TypeScript, whose grammar reads `<T>x` differently.
+    "tsx": _slashes(".tsx"),
+    "typescript": _slashes(".ts", ".mts", ".cts"),
     "vue": _markup(".vue"),
     "wgsl": _slashes(".wgsl"),
     "xml": _markup(".xml", ".xsd", ".xsl"),

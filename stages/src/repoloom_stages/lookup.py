@@ -19,8 +19,8 @@ from repoloom_api.artifacts import (
     tree_digest,
 )
 from repoloom_api.catalogue import CATALOGUE
-from repoloom_api.plan import SHARD, Input, Plan, Task
 from repoloom_api.runs import Pin, Pins
+from repoloom_api.tasks import SHARD, Input, Plan, Task
 from repoloom_stages.artifact_store import ArtifactStore, Damaged
 from repoloom_stages.code_digest import code_digest
 from repoloom_stages.errors import BadInput, DatasetChanged

@@ -10,6 +10,7 @@ from typing import TypedDict
 
 from repoloom_stages.lines import says_something
 from repoloom_stages.records import Record
+from repoloom_stages.sentinels import code_of, shown
 
 
 class Span(TypedDict):
@@ -22,7 +23,7 @@ class Span(TypedDict):
 
 
 class CodeLine(TypedDict):
-    """A line of a sample's code; the first and last may be parts of the file's."""
+    """A line of a sample's code; where a stretch of code starts or ends, it may be a part of the file's."""
 
     number: int
     """In the file, from 1."""
@@ -33,13 +34,15 @@ class CodeLine(TypedDict):
 
 
 def code_lines(record: Record) -> Iterator[CodeLine]:
-    """The lines of a sample's code. Only a newline ends a line, as in git."""
-    start, number = record["code_start"], record["source"][0]["start"]
-    while start < record["code_end"]:
-        newline = record["text"].find("\n", start, record["code_end"])
-        end = record["code_end"] if newline < 0 else newline + 1
-        yield CodeLine(number=number, start=start, end=end)
-        start, number = end, number + 1
+    """The lines of a sample's code, in the text's order. Only a newline ends a line, as in git."""
+    code = code_of(record)
+    for stretch in shown(record):
+        start, number = stretch.start, record["source"][0]["start"] + code.count("\n", 0, stretch.before)
+        while start < stretch.end:
+            newline = record["text"].find("\n", start, stretch.end)
+            end = stretch.end if newline < 0 else newline + 1
+            yield CodeLine(number=number, start=start, end=end)
+            start, number = end, number + 1
 
 
 def by_file(record: Record) -> bool:
@@ -62,8 +65,7 @@ class Novelty:
     def hold_out(self, record: Record) -> None:
         """Remember the lines of a sample that is held out by file."""
         if by_file(record):
-            lines = (_text(record, line) for line in code_lines(record))
-            self._new_lines.update(line for line in lines if says_something(line))
+            self._new_lines.update(line for line in _source_lines(record) if says_something(line))
 
     @property
     def needs_training(self) -> bool:
@@ -72,7 +74,7 @@ class Novelty:
 
     def learn(self, record: Record) -> None:
         """Forget the lines that a training sample shows."""
-        self._new_lines.difference_update(_text(record, line) for line in code_lines(record))
+        self._new_lines.difference_update(_source_lines(record))
 
     def spans(self, record: Record) -> list[Span]:
         """The new spans of a held-out sample, adjacent lines of a group as one."""
@@ -105,6 +107,11 @@ class Novelty:
             if line["number"] in groups and place not in self._shown:
                 self._shown.add(place)
                 yield line, groups[line["number"]]
+
+
+def _source_lines(record: Record) -> Iterator[str]:
+    """The lines of a sample's code as its source has them, without the white space around them."""
+    return (line.strip() for line in code_of(record).split("\n"))
 
 
 def _text(record: Record, line: CodeLine) -> str:

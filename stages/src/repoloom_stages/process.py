@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from repoloom_api.plan import Task
+from repoloom_api.tasks import Task
 from repoloom_stages.errors import BadInput, TryAgain
 from repoloom_stages.execute import Given, Report, execute
 from repoloom_stages.lookup import Lookup, unit_name

@@ -1,65 +1,113 @@
-"""Items of a Python file: functions (methods too) and classes, those under `if`, `try` and `with` included.
-
-Functions and classes inside functions are no items: they are part of what they stand in.
-"""
+"""Facts of Python: functions, methods, classes, type aliases, wherever they stand but in functions; imports; calls."""
 
 from collections.abc import Iterator
 
 from tree_sitter import Node
 
-from repoloom_stages.grammars import children, grammar_of, kinds
-from repoloom_stages.items import MAX_DEPTH, first_paragraph, make_item, text_of
-from repoloom_stages.records import Item
+from repoloom_stages.callees import Callees
+from repoloom_stages.dialects import Dialect, Imported, Members, Named, field_text, name_field
+from repoloom_stages.facts import Found, Item
+from repoloom_stages.grammars import children
+from repoloom_stages.items import first_paragraph, one_line, text_of
+from repoloom_stages.tree_facts import facts_by
 
-_GRAMMAR = grammar_of("python")
-assert _GRAMMAR is not None  # it is one of those in `grammars`
-_LANGUAGE = _GRAMMAR.language
+_QUERY = """
+(function_definition) @function
+(class_definition) @class
+(type_alias_statement) @type
+(decorated_definition) @outer
+(decorator) @attribute
+(lambda) @hidden
+(function_definition parameters: (parameters (_) @member))
+(class_definition body: (block (expression_statement (assignment !right type: (_)) @member)))
+(class_definition body: (block (expression_statement (assignment type: (_) right: (_)) @member)))
+(class_definition superclasses: (argument_list [(identifier) (attribute) (subscript) (call)] @base))
+[(import_statement) (import_from_statement) (future_import_statement)] @import
+(call function: (_) @call)
+"""
 
-_CLASS = kinds(_LANGUAGE, "class_definition")
-_FUNCTION = kinds(_LANGUAGE, "function_definition")
-_DECORATED = kinds(_LANGUAGE, "decorated_definition")
-_HOLDERS = kinds(
-    _LANGUAGE,
-    "block",
-    "elif_clause",
-    "else_clause",
-    "except_clause",
-    "finally_clause",
-    "if_statement",
-    "try_statement",
-    "with_statement",
+_SELVES = frozenset({"self", "cls"})
+
+
+def python_facts(source: bytes, root: Node) -> Found:
+    """What a Python file holds."""
+    return facts_by(_PYTHON, source, root)
+
+
+def _name(source: bytes, node: Node) -> Named | None:
+    if found := name_field(source, node):
+        return found
+    left = node.child_by_field_name("left")  # of a type alias
+    return Named(text_of(source, left).partition("[")[0], left.start_byte) if left else None
+
+
+def _member(source: bytes, node: Node) -> Members:
+    """A parameter, or an attribute that a class declares with its type."""
+    found = node.child_by_field_name("name") or node.child_by_field_name("left")
+    if found is None and node.type in _PARAMETERS:
+        found = node.named_child(0) if node.type == "typed_parameter" else node
+    name = one_line(source, found.start_byte, found.end_byte) if found else ""
+    if name and name not in _SELVES:
+        yield [name, _type(source, node)]
+
+
+_PARAMETERS = frozenset({"identifier", "typed_parameter", "list_splat_pattern", "dictionary_splat_pattern"})
+_type = field_text("type")
+
+
+def _imported(source: bytes, node: Node) -> Iterator[Imported]:
+    module = node.child_by_field_name("module_name")
+    path = text_of(source, module) if module else "__future__" if node.type == "future_import_statement" else ""
+    prefix = path if not path or path.endswith(".") else f"{path}."
+    for part in children(node):
+        if part.type == "wildcard_import":
+            yield path, "*", False
+        elif part.type == "aliased_import":
+            name = text_of(source, part.child_by_field_name("name"))
+            yield prefix + name, text_of(source, part.child_by_field_name("alias")), False
+        elif part.type == "dotted_name" and (module is None or part.start_byte > module.start_byte):
+            name = text_of(source, part)
+            yield prefix + name, name if prefix else name.partition(".")[0], False
+
+
+def _doc(source: bytes, node: Node) -> str:
+    """The first paragraph of the string that a body, or the file, starts with."""
+    body = node.child_by_field_name("body") if node.type != "module" else node
+    for statement in children(body) if body else ():
+        if statement.type == "comment":
+            continue
+        string = statement.named_child(0) if statement.type == "expression_statement" else None
+        return _said(source, string) if string and string.type == "string" else ""
+    return ""
+
+
+def _said(source: bytes, string: Node) -> str:
+    return first_paragraph("".join(text_of(source, part) for part in children(string) if part.type == "string_content"))
+
+
+def _no_comment(_: str) -> str | None:
+    return None
+
+
+def _is_test(item: Item) -> bool:
+    """By the names that unittest and pytest collect."""
+    name = item["name"].rpartition(".")[2]
+    if item["kind"] == "class":
+        return name.startswith("Test") or any(base.endswith("TestCase") for base in item["bases"])
+    return item["kind"] == "function" and (name == "test" or name.startswith("test_"))
+
+
+_PYTHON = Dialect(
+    language="python",
+    query=_QUERY,
+    callees=Callees(selves=_SELVES),
+    imported=_imported,
+    member=_member,
+    said=_no_comment,
+    name=_name,
+    returns=field_text("return_type", "right"),
+    doc=_doc,
+    is_test=_is_test,
+    modifiers=frozenset({"async"}),
+    terminator=b"",
 )
-
-
-def python_items(source: bytes, root: Node) -> Iterator[Item]:
-    """The items in order of position, each before those it holds."""
-    return _items(source, root, owner="", depth=0)
-
-
-def _items(source: bytes, body: Node, owner: str, depth: int) -> Iterator[Item]:
-    for outer in children(body):
-        node = (outer.child_by_field_name("definition") if outer.kind_id in _DECORATED else None) or outer
-        kind = node.kind_id
-        if kind in _CLASS or kind in _FUNCTION:
-            name = text_of(source, node.child_by_field_name("name"))
-            held = node.child_by_field_name("body")
-            qualified = f"{owner}.{name}" if owner else name
-            if name:
-                yield make_item(
-                    source, "class" if kind in _CLASS else "function", qualified, outer, node, _doc(source, held)
-                )
-            if kind in _CLASS and held and depth < MAX_DEPTH:
-                yield from _items(source, held, qualified, depth + 1)
-        elif kind in _HOLDERS and depth < MAX_DEPTH:
-            yield from _items(source, node, owner, depth + 1)
-
-
-def _doc(source: bytes, body: Node | None) -> str:
-    """The first paragraph of the string that a body starts with."""
-    statement = body.named_child(0) if body and body.named_child_count else None
-    string = statement.named_child(0) if statement and statement.type == "expression_statement" else None
-    if string is None or string.type != "string":
-        return ""
-    return first_paragraph(
-        "".join(text_of(source, part) for part in string.named_children if part.type == "string_content")
-    )

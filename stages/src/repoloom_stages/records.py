@@ -11,14 +11,26 @@ from typing import Any, TypedDict
 import orjson
 import zstandard
 
+from repoloom_api.v1alpha1.recipes import Shape
+
 LEVEL = 3
 """zstd level: 239 MB per CPU second here, against 196 for plain JSON of the standard library."""
+
+PLAIN, FILL_IN_MIDDLE, CALL_GRAPH = "plain", "fill-in-middle", "call-graph"
+"""Views: how a sample is written."""
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 SPLITS = (TRAIN, VALIDATION, TEST)
 
 LEAK = "leak"
 """Why a held-out sample is dropped whose code stands on the training side."""
+
+TEXTS = {
+    Shape.TEXT: ("text",),
+    Shape.PROMPT_COMPLETION: ("prompt", "completion"),
+    Shape.PREFERENCE: ("prompt", "chosen", "rejected"),
+}
+"""Columns that hold text, by what trainers call them: https://huggingface.co/docs/trl/dataset_formats"""
 
 
 class Novel(TypedDict):
@@ -64,39 +76,6 @@ class SourceFile(TypedDict):
     text: str
 
 
-class Item(TypedDict):
-    """A unit of code in a file. Lines count from 1 and are whole where nothing else stands on them."""
-
-    kind: str
-    """function, struct, enum, trait, impl, class."""
-    name: str
-    """Qualified within the file: `Type::method`, `Class.method`."""
-    start: int
-    """Byte offset of its first byte, doc comments, attributes, decorators and indentation included."""
-    end: int
-    """Byte offset after its last byte, which is the newline that ends a whole last line."""
-    start_line: int
-    end_line: int
-    doc: str
-    """Its documentation's first paragraph."""
-    sha256: str
-    """Of its bytes."""
-
-
-class IndexedFile(TypedDict):
-    """What a file holds: `index/files.jsonl.zst`, line for line beside the shard's files."""
-
-    path: str
-    split: str
-    blob: str
-    language: str
-    lines: int
-    parsed: bool
-    """Whether a grammar read it without a syntax error; false also where there is no grammar."""
-    items: list[Item]
-    """In order of position; nested items are listed too, after what holds them."""
-
-
 class Origin(TypedDict):
     """Where a sample's code stands."""
 
@@ -110,16 +89,35 @@ class Origin(TypedDict):
     """Of the code: those lines' bytes in UTF-8, newlines included, without what else stands on the first and last."""
 
 
+class Control(TypedDict):
+    """A stretch of a text that stands for a control token of the tokenizer, such as `<|fim_prefix|>`."""
+
+    start: int
+    """Characters of the text before it."""
+    end: int
+    """Characters of the text up to its end."""
+
+
 class Record(TypedDict):
     """A sample between stages: `records/records.jsonl.zst`. Published, it loses what is marked (internal)."""
 
     id: str
     """Equal as long as recipe, repository, path and text are."""
     kind: str
-    """Shape and recipe block: `code-unit`."""
+    """Recipe block: `code-unit`, `code-overview`, `code-group`, `code-pattern`, `code-question`, `code-contrast`."""
+    shape: str
+    """text, promptCompletion, preference: `recipes.Shape`."""
+    view: str
+    """How it is written: `plain`, `fill-in-middle`, `call-graph`."""
     recipe: str
     granularity: str
+    """What it holds: a granularity of `codeUnits`, the block of `codeGroups`, the name of a pattern, the kind of a
+    question or contrast."""
     name: str
+    crate: str
+    """Crate or package; empty where it is not known."""
+    module: str
+    """Path of the module, as the language writes it; empty where it is not known."""
     repo: str
     commit: str
     """As the file has it; write-output fills in the snapshot's where it is empty."""
@@ -128,8 +126,15 @@ class Record(TypedDict):
     lang: str
     license: str | None
     source: list[Origin]
+    """The pieces of code that `text` shows, in its order. Files of different sides never meet in one sample."""
     text: str
-    """Header and code, as a model is to see it."""
+    """Header and code, as a model is to see it; a prompt with its completion, or with the chosen answer."""
+    prompt_end: int
+    """(internal) Characters of `text` that are the prompt; 0 where the shape is text."""
+    rejected: str
+    """(internal) The answer to reject, of a preference; else empty."""
+    controls: list[Control]
+    """(internal) Control tokens in `text`, in order; published as spans. Elsewhere such strings are text."""
     code_start: int
     """(internal) Characters of `text` before the code."""
     code_end: int
@@ -154,7 +159,9 @@ class SampleId(TypedDict):
     start: int
     split: str
     content: str
-    """SHA-256 of the code alone: equal code under different headers is a copy."""
+    """SHA-256 of the code alone, whatever its header and view: what training shows must not be held out."""
+    copy_key: str
+    """Equal of copies: the code and its view; of prompts and pairs, all their texts."""
     bytes: int
 
 
@@ -172,6 +179,14 @@ class Copy(TypedDict):
     of: str
 
 
+class Side(TypedDict):
+    """On which side a file of a source stands that is held out by file: `sides/files.jsonl.zst`, sorted."""
+
+    repo: str
+    path: str
+    split: str
+
+
 class Assigned(TypedDict):
     """Split of a sample: `splits/ids.jsonl.zst`. An empty split is a leak: its code is in training already."""
 
@@ -185,6 +200,8 @@ class SampleSummary(TypedDict):
     id: str
     recipe: str
     granularity: str
+    shape: str
+    view: str
     split: str
     lang: str
     tokens: int
@@ -198,6 +215,8 @@ class SampleSummary(TypedDict):
     """First line of the file that it shows, from 1."""
     end: int
     """Last line, included."""
+    shown: list[tuple[str, int, int]]
+    """Every piece of code that it shows: path, first line, last line; the first is the one above."""
     name: str
     complete: bool
     content: str
@@ -237,9 +256,39 @@ def read_all(folders: Iterable[Path], name: str) -> Iterator[Any]:
         yield from read_records(folder / name)
 
 
+def first_side(*sides: str) -> str:
+    """Of the sides that one code or id stands on, the first: train, validation, test, none."""
+    return min(sides, key=(*SPLITS, "").index)
+
+
 def text_sha256(text: str) -> str:
     """Hex SHA-256 of a text's UTF-8 bytes."""
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def id_of(record: Record) -> SampleId:
+    """What global decisions need to know of a record."""
+    first, *others = record["source"]
+    content = text_sha256("".join(one["sha256"] for one in record["source"])) if others else first["sha256"]
+    shown = [content] if record["shape"] == Shape.TEXT else [record["text"], record["rejected"]]
+    return SampleId(
+        id=record["id"],
+        recipe=record["recipe"],
+        repo=record["repo"],
+        path=first["path"],
+        start=first["start"],
+        split=record["split"],
+        content=content,
+        copy_key=text_sha256("\0".join((record["shape"], record["view"], *shown))),
+        bytes=len(record["text"][record["code_start"] : record["code_end"]].encode()),
+    )
+
+
+def text_of(row: dict[str, Any]) -> str:
+    """The text of a published sample; of a pair, the prompt and the completion or chosen answer, joined."""
+    if "text" in row:
+        return str(row["text"])
+    return str(row["prompt"] + row.get("completion", row.get("chosen", "")))
 
 
 def sample_id(recipe: str, repo: str, path: str, start: int, text: str) -> str:

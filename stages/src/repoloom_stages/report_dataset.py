@@ -1,62 +1,48 @@
 """Stage `report-dataset`: a dataset's figures, its card and its report page, from what the other stages left.
 
-Figures are `dataset_stats`, samples to read `excerpts`, the page's looks `report_page` and the templates; this module
-reads the inputs, asks the finished samples once more whether any of them leaks, and arranges what the page shows.
+Figures are `dataset_stats` and `coverage`, samples to read `excerpts`, what of code has figures of its own
+`report_code`, drawings `length_figures`, the page's looks `report_page` and the templates; this module reads the
+inputs, asks the finished samples once more whether any of them leaks, and arranges what the page shows.
 """
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
-from markupsafe import Markup
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from repoloom_api.artifacts import COUNTS_FILE, Counts
 from repoloom_api.catalogue import CATALOGUE, ReportDatasetParams
 from repoloom_api.runs import GitPin, SplitMode
+from repoloom_stages.coverage import Coverage, Shown, files_of
 from repoloom_stages.dataset_stats import (
     LARGEST_FILES,
     DatasetStats,
     OutputStats,
     Step,
-    Window,
     add_counts,
     check_leaks,
-    histogram,
-    length_bins,
-    quantile,
 )
+from repoloom_stages.drop_reasons import MEANINGS
 from repoloom_stages.errors import BadInput
 from repoloom_stages.excerpts import Choice, Excerpt, excerpt, read_rows
-from repoloom_stages.records import LEAK, SPLITS, TEST, TRAIN, VALIDATION, SampleSummary, read_records
-from repoloom_stages.report_page import PAINTS, compact, figure_svg, render
+from repoloom_stages.length_figures import length_figures
+from repoloom_stages.lengths import quantile
+from repoloom_stages.records import LEAK, SPLITS, TEST, TRAIN, VALIDATION, SampleSummary, read_all, read_records
+from repoloom_stages.report_code import code_views
+from repoloom_stages.report_page import render
 from repoloom_stages.stage import Inputs, Outputs
+from repoloom_stages.tallies import Window
 
-OF_FILES = ("snapshot", "index-code")
+OF_FILES = ("snapshot", "index-code", "link-code", "hold-out")
 """Stages that count files; the others count samples."""
 
 OF_OUTPUTS = ("deduplicate", "write-output")
 """Stages with a task for each output. The others work on all samples, or on those of a recipe and a source."""
 
-REASONS = {
-    "copy": "its code stands in another sample of the output, byte for byte",
-    "leak": "it is held out, but its code stands in training",
-    "refused": "a gate refused it",
-    "not-novel": "it is in a held-out file and shows nothing new",
-    "repeated": "another granularity has made the same text of the same lines",
-    "header-too-long": "its header leaves no room for code",
-    "gap": "it changed between the training commit and the first held-out one",
-}
-"""What reasons that do not explain themselves mean."""
-
-SHOWN_LANGUAGES = 12
-
-FIRST_BIN_FROM = 5.7
-"""Where the bin of the shortest samples, which starts at no token, begins on a logarithmic axis."""
+SHOWN_RANKS = 12
+"""Languages, and granularities, with the most tokens."""
 
 SIZE_CATEGORIES = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M", "100M<n<1B", "n>1B")
 """As the Hub writes them: https://huggingface.co/docs/hub/datasets-cards"""
@@ -81,8 +67,9 @@ def _stats(params: ReportDatasetParams, inputs: Inputs) -> tuple[DatasetStats, d
     """All figures, and for each output the choice of samples to read, which has seen their lengths."""
     choices = {name: Choice() for name in params.outputs}
     trained: set[str] = set()
+    shown = Shown()
     outputs = {
-        name: OutputStats.of(_noting_code(choices[name].count(_summaries(inputs, name)), trained))
+        name: OutputStats.of(_noting_code(shown.of(name, choices[name].count(_summaries(inputs, name))), trained))
         for name in params.outputs
     }
     held_out = (summary for name in params.outputs for summary in _summaries(inputs, name))
@@ -92,8 +79,26 @@ def _stats(params: ReportDatasetParams, inputs: Inputs) -> tuple[DatasetStats, d
         sources={name: _pin(inputs, name) for name in params.sources},
         steps=[Step(one.task, one.stage, one.label, _counts(inputs, one.task)) for one in params.counted],
         leaks=check_leaks(held_out, trained),
+        coverage=_coverage(params, inputs, shown),
+        graphs={
+            name: orjson.loads((folder / "figures.json").read_bytes())
+            for name in params.sources
+            for folder in inputs.many(f"graph-{name}")
+        },
+        patterns={
+            one.label: orjson.loads((folder / "patterns.json").read_bytes())
+            for one in params.counted
+            for folder in inputs.many(f"patterns-{one.task}")
+        },
     )
     return stats, choices
+
+
+def _coverage(params: ReportDatasetParams, inputs: Inputs, shown: Shown) -> list[Coverage]:
+    """By output and recipe, source by source."""
+    sides = {(one["repo"], one["path"]): one["split"] for one in read_all(inputs.many("sides"), "files.jsonl.zst")}
+    measured = (shown.measure(name, files_of(inputs.one(f"files-{name}")), sides) for name in params.sources)
+    return sorted((one for of_source in measured for one in of_source), key=lambda one: (one.output, one.recipe))
 
 
 def _summaries(inputs: Inputs, output: str) -> Iterator[SampleSummary]:
@@ -229,15 +234,17 @@ def _page(stats: DatasetStats, excerpts: list[Excerpt]) -> dict[str, Any]:
         "steps": steps,
         "widest": max((step.counts.records_in for step in steps), default=0),
         "reasons": {
-            reason: REASONS[reason] for reason in sorted(REASONS) if any(reason in dict(step.dropped) for step in steps)
+            reason: MEANINGS[reason] for reason in sorted(MEANINGS) if any(reason in dict(one.dropped) for one in steps)
         },
-        "figures": list(_figures(stats)),
-        "languages": stats.merged("languages").by_tokens()[:SHOWN_LANGUAGES],
-        "granularities": stats.merged("granularities").by_tokens(),
+        "figures": list(length_figures(stats.outputs)),
+        "languages": stats.merged("languages").by_tokens()[:SHOWN_RANKS],
+        "granularities": stats.merged("granularities").by_tokens()[:SHOWN_RANKS],
         "largest": _largest(stats),
         "repetition_rows": [_repetition_row(stats, name) for name in stats.outputs],
+        **code_views(stats),
         "samples": excerpts,
         "any_novel": any(part.novel for one in excerpts for part in one.parts),
+        "any_control": any(part.control for one in excerpts for part in one.parts),
         "example_id": excerpts[0].about["id"] if excerpts else None,
     }
 
@@ -278,47 +285,6 @@ def _repetition_row(stats: DatasetStats, name: str) -> dict[str, Any]:
         "judged": written.records_in,
         "copies": written.dropped.get("copy", 0),
         "leaks": written.dropped.get(LEAK, 0),
-        "repetition": output.repetition,
         "parts": output.parts,
         "samples": output.total.samples,
     }
-
-
-def _figures(stats: DatasetStats) -> Iterator[dict[str, Any]]:
-    for name, output in stats.outputs.items():
-        for recipe in sorted(output.recipes):
-            lengths = output.recipe_lengths(recipe)
-            yield {
-                "output": name,
-                "recipe": recipe,
-                "median": quantile(lengths, 0.5),
-                "high": quantile(lengths, 0.95),
-                "svg": _length_figure(name, output, recipe),
-            }
-
-
-def _length_figure(name: str, output: OutputStats, recipe: str) -> Markup:
-    """Samples by tokens on a logarithmic axis, the splits stacked."""
-    edges = length_bins(max(output.recipe_lengths(recipe)))
-
-    def draw(figure: Figure) -> None:
-        axes = figure.add_axes((0.11, 0.23, 0.87, 0.73))
-        lows = [max(low, FIRST_BIN_FROM) for low in edges[:-1]]
-        below = [0] * len(lows)
-        for split in SPLITS:
-            counts = histogram(output.lengths.get((recipe, split), Counter()), edges)
-            widths = [high - low for low, high in zip(lows, edges[1:], strict=True)]
-            axes.bar(lows, counts, widths, below, align="edge", color=PAINTS[split], linewidth=0)
-            below = [low + count for low, count in zip(below, counts, strict=True)]
-        filled = [low for low, count in zip(lows, below, strict=True) if count]
-        axes.set_xlim(filled[0] / 1.2, edges[-1] * 1.2)
-        axes.set_xscale("log", base=2)
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda tokens, _: f"{tokens:,.0f}"))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda samples, _: compact(samples)))
-        axes.yaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
-        axes.set_axisbelow(True)
-        axes.grid(axis="y", color=PAINTS["line"], linewidth=0.6)
-        axes.minorticks_off()
-        axes.set_xlabel("tokens")
-
-    return figure_svg(f"Samples of {recipe} in {name} by tokens", draw)

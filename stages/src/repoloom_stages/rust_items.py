@@ -1,99 +1,179 @@
-"""Items of a Rust file: functions (methods too), structs and unions, enums, traits, impls.
+"""Items of a Rust file: functions, structs and unions, enums, traits, impls, macros, modules, types, constants.
 
-Functions inside functions and what macros hold are no items: they are part of what they stand in.
+Only what holds items is walked (modules, impls, traits, `extern` blocks), and what `make! { … }` holds where it reads
+as items, as in `cfg_rt! { pub fn … }`. Items inside functions are no items: they are part of what they stand in.
 """
 
 import re
-from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
-from tree_sitter import Node
+from tree_sitter import Node, Point, Range
 
-from repoloom_stages.grammars import children, grammar_of, kinds
-from repoloom_stages.items import MAX_DEPTH, first_paragraph, make_item, one_line, text_of
-from repoloom_stages.records import Item
+from repoloom_stages.facts import Found, Item
+from repoloom_stages.grammars import children
+from repoloom_stages.items import MAX_DEPTH, MAX_NAME_CHARACTERS, make_item
+from repoloom_stages.rust_calls import rust_calls
+from repoloom_stages.rust_grammar import (
+    BODY,
+    FOREIGN,
+    GRAMMAR,
+    INNER_ATTRIBUTE,
+    ITEMS,
+    MACRO_CALL,
+    MACRO_STATEMENT,
+    TOKEN_TREE,
+    USE,
+)
+from repoloom_stages.rust_heads import Head, head_of
+from repoloom_stages.rust_imports import rust_imports
+from repoloom_stages.rust_parts import attributes, documentation, is_test, leads, words_before
+from repoloom_stages.rust_usage import usage_of
 
-_GRAMMAR = grammar_of("rust")
-assert _GRAMMAR is not None  # it is one of those in `grammars`
-_LANGUAGE = _GRAMMAR.language
+MAX_MACRO_DEPTH = 3
+"""Macros in macros are read as items so many deep: what they hold is parsed once more for each."""
 
-_KINDS = {
-    number: kind
-    for name, kind in {
-        "enum_item": "enum",
-        "function_item": "function",
-        "impl_item": "impl",
-        "struct_item": "struct",
-        "trait_item": "trait",
-        "union_item": "struct",
-    }.items()
-    for number in kinds(_LANGUAGE, name)
-}
-_HOLDERS = kinds(_LANGUAGE, "foreign_mod_item", "impl_item", "mod_item", "trait_item")
-_IMPL = kinds(_LANGUAGE, "impl_item")
-_TRAIT = kinds(_LANGUAGE, "trait_item")
-_ATTRIBUTE = kinds(_LANGUAGE, "attribute_item")
-_LINE_COMMENT = kinds(_LANGUAGE, "line_comment")
-_COMMENTS = _LINE_COMMENT | kinds(_LANGUAGE, "block_comment")
-
-_DOC_ATTRIBUTE = re.compile(r'#\[\s*doc\s*=\s*"(.*)"\s*\]', re.DOTALL)
+_HOLDERS = frozenset({"impl", "module", "trait"})
+_KEYWORD = re.compile(rb"\b(?:const|enum|fn|impl|macro_rules|mod|static|struct|trait|type|union|use)\b")
+_INNER_DOC = (b"//!", b"/*!")
 
 
-def rust_items(source: bytes, root: Node) -> Iterator[Item]:
-    """The items in order of position, each before those it holds."""
-    return _items(source, root, owner="", depth=0)
+def rust_facts(source: bytes, root: Node) -> Found:
+    """What a Rust file holds."""
+    walk = _Walk(source)
+    doc = walk.read(root, _Holder())
+    usage = usage_of(source, [root, *walk.unfolded.values()])
+    calls, bindings = rust_calls(source, usage, walk.items, walk.unfolded.keys())
+    imports = rust_imports(source, usage.imports, walk.items)
+    return Found(doc=doc, items=walk.items, imports=imports, calls=calls, bindings=bindings)
 
 
-def _items(source: bytes, body: Node, owner: str, depth: int) -> Iterator[Item]:
-    leading: list[Node] = []
-    for node in children(body):
-        kind = node.kind_id
-        if kind in _ATTRIBUTE or (kind in _COMMENTS and node.child_by_field_name("outer")):
-            leading.append(node)
-            continue
-        if kind in _COMMENTS:
-            continue
-        if kind in _KINDS and (name := _name(source, node, owner)):
-            yield make_item(source, _KINDS[kind], name, leading[0] if leading else node, node, _doc(source, leading))
-        if kind in _HOLDERS and depth < MAX_DEPTH and (held := node.child_by_field_name("body")):
-            yield from _items(source, held, _owner(source, node, owner), depth + 1)
-        leading = []
+@dataclass(frozen=True)
+class _Holder:
+    """What holds the items that are read, and how deep it is."""
+
+    modules: str = ""
+    """What qualifies the name of a type in it."""
+    name: str = ""
+    """What qualifies the name of any other item in it."""
+    item: int = -1
+    test: bool = False
+    depth: int = 0
+    macros: int = 0
 
 
-def _name(source: bytes, node: Node, owner: str) -> str:
-    """`name`, `Type::method`, or for an impl `Trait for Type`; nothing where the parser had to make a name up."""
-    if node.kind_id in _IMPL:
-        implemented = node.child_by_field_name("type")
-        first = node.child_by_field_name("trait") or implemented
-        if first is None or implemented is None:
-            return ""
-        negative = source[first.start_byte - 1 : first.start_byte] == b"!"  # `impl !Send for Type`: no part of a node
-        return one_line(source, first.start_byte - negative, implemented.end_byte)
-    name = text_of(source, node.child_by_field_name("name"))
-    return f"{owner}::{name}" if owner and name else name
+@dataclass
+class _Walk:
+    """One file's items, in order of position, each before those it holds."""
+
+    source: bytes
+    items: list[Item] = field(default_factory=list)
+    unfolded: dict[int, Node] = field(default_factory=dict)
+    """By where a macro starts that holds items, the root of their tree."""
+
+    def read(self, body: Node, holder: _Holder) -> str:
+        """Read the items of a holder's body, and return its inner documentation."""
+        leading: list[Node] = []
+        inner: list[Node] = []
+        for node in children(body):
+            kind = node.kind_id
+            if kind in ITEMS:
+                self._item(node, ITEMS[kind], leading, holder)
+            elif kind == FOREIGN:
+                held = node.child_by_field_id(BODY)
+                if held and holder.depth < MAX_DEPTH:
+                    self.read(held, replace(holder, depth=holder.depth + 1))
+            elif kind in (MACRO_STATEMENT, MACRO_CALL):
+                self._macro(node, holder)
+            elif kind == INNER_ATTRIBUTE or self.source.startswith(_INNER_DOC, node.start_byte):
+                inner.append(node)
+            elif (belongs := leads(self.source, node, kind)) is not False:
+                if belongs:
+                    leading.append(node)
+                continue
+            leading = []
+        return documentation(self.source, inner) if inner else ""
+
+    def _item(self, node: Node, kind: str, leading: list[Node], holder: _Holder) -> None:
+        head = head_of(self.source, node, kind)
+        position = holder.item
+        if head.name:
+            position = len(self.items)
+            self.items.append(self._made(node, kind, head, leading, holder))
+        held = node.child_by_field_id(BODY) if kind in _HOLDERS and holder.depth < MAX_DEPTH else None
+        if held is None:
+            return
+        item = self.items[position] if head.name else None
+        qualified = _qualified(holder.modules, head.inside)
+        doc = self.read(
+            held,
+            _Holder(
+                modules=qualified if kind == "module" else holder.modules,
+                name=qualified,
+                item=position,
+                test=item["test"] if item else holder.test,
+                depth=holder.depth + 1,
+                macros=holder.macros,
+            ),
+        )
+        if item and doc and not item["doc"]:
+            item["doc"] = doc
+
+    def _made(self, node: Node, kind: str, head: Head, leading: list[Node], holder: _Holder) -> Item:
+        source = self.source
+        written = attributes(source, leading) if leading else []
+        visibility, modifiers = words_before(source, node.start_byte, head.words_end)
+        return make_item(
+            source,
+            kind,
+            head.name if kind == "impl" else _qualified(holder.name, head.name),
+            leading[0] if leading else node,
+            node,
+            body=head.body,
+            signature_end=head.signature_end,
+            doc=documentation(source, leading) if leading else "",
+            visibility=visibility,
+            modifiers=modifiers,
+            attributes=written,
+            generics=head.generics,
+            returns=head.returns,
+            bases=head.bases,
+            type=head.type,
+            owner=holder.item,
+            members=head.members,
+            test=holder.test or any(map(is_test, written)),
+        )
+
+    def _macro(self, node: Node, holder: _Holder) -> None:
+        """Read what a macro holds, if it reads as items without an error."""
+        macro = node if node.kind_id == MACRO_CALL else node.named_child(0)
+        if macro is None or macro.kind_id != MACRO_CALL or holder.macros >= MAX_MACRO_DEPTH:
+            return
+        tree = macro.named_child(macro.named_child_count - 1)
+        if tree is None or tree.kind_id != TOKEN_TREE or not self._may_hold_items(tree):
+            return
+        parsed = GRAMMAR.parse(self.source, within=_inside(tree))
+        if parsed is None or parsed.root_node.has_error:
+            return
+        root = parsed.root_node
+        if any(child.kind_id in ITEMS or child.kind_id == USE for child in children(root)):
+            self.unfolded[macro.start_byte] = root
+            self.read(root, replace(holder, macros=holder.macros + 1))
+
+    def _may_hold_items(self, tree: Node) -> bool:
+        start = tree.start_byte
+        return self.source.startswith(b"{", start) and bool(_KEYWORD.search(self.source, start, tree.end_byte))
 
 
-def _owner(source: bytes, node: Node, owner: str) -> str:
-    """What qualifies the names of items in a node: an impl's type without path and arguments, a trait, or as around."""
-    if node.kind_id in _TRAIT:
-        return text_of(source, node.child_by_field_name("name"))
-    if node.kind_id not in _IMPL:
-        return owner
-    named = node.child_by_field_name("type")
-    while named and (inner := named.child_by_field_name("type") or named.child_by_field_name("name")):
-        named = inner
-    return one_line(source, named.start_byte, named.end_byte) if named else ""
+def _qualified(holder: str, name: str) -> str:
+    return f"{holder}::{name}"[:MAX_NAME_CHARACTERS] if holder else name
 
 
-def _doc(source: bytes, leading: list[Node]) -> str:
-    return first_paragraph("\n".join(_doc_text(source, node) for node in leading))
-
-
-def _doc_text(source: bytes, node: Node) -> str:
-    """What a doc comment or `#[doc = "…"]` says; nothing for other attributes."""
-    if node.kind_id in _ATTRIBUTE:
-        said = _DOC_ATTRIBUTE.fullmatch(text_of(source, node))
-        return said[1] if said else ""
-    text = text_of(source, node.child_by_field_name("doc"))
-    if node.kind_id in _LINE_COMMENT:
-        return text.strip()
-    return "\n".join(line.strip().removeprefix("*") for line in text.splitlines())
+def _inside(tree: Node) -> Range:
+    """A token tree without its brackets."""
+    start, end = tree.start_point, tree.end_point
+    return Range(
+        Point(start.row, start.column + 1),
+        Point(end.row, max(0, end.column - 1)),
+        tree.start_byte + 1,
+        max(tree.start_byte + 1, tree.end_byte - 1),
+    )

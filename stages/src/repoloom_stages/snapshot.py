@@ -18,6 +18,7 @@ from repoloom_stages.errors import BadInput
 from repoloom_stages.git import Blobs, Change, Commit, Entry, Mirror, open_mirror
 from repoloom_stages.globs import Globs
 from repoloom_stages.languages import TEXT, language_of
+from repoloom_stages.manifests import MANIFESTS_FILE, manifests_of
 from repoloom_stages.novel_lines import Brought, novel_lines, ranges, who_brought
 from repoloom_stages.records import TEST, TRAIN, VALIDATION, SnapshotCommit, SourceFile, write_records
 from repoloom_stages.stage import Inputs, Outputs
@@ -44,7 +45,7 @@ class Candidate:
 
 
 def run(params: SnapshotParams, inputs: Inputs, outputs: Outputs) -> None:
-    """Write `shards.json`, `commit.json` and, for each shard, `shards/<name>/files.jsonl.zst`.
+    """Write `shards.json`, `commit.json`, `manifests/` and, for each shard, `shards/<name>/files.jsonl.zst`.
 
     Raises BadInput if no file is left.
     """
@@ -91,6 +92,8 @@ class _Snapshot:
             written = write_records(self._outputs.file(f"shards/{name}/files.jsonl.zst"), self._records(files, brought))
             self._outputs.keep(written)
         self._outputs.file(SHARDS_FILE).write_bytes(canonical_json(sorted(shards)))
+        manifests = manifests_of(self._entries(self._pin.train), self._blobs, self._outputs)
+        write_records(self._outputs.file(f"manifests/{MANIFESTS_FILE}"), manifests)
         at = _commit_fields(self._mirror.commit(self._pin.train))
         self._outputs.file(COMMIT_FILE).write_bytes(canonical_json(at))
 

@@ -111,7 +111,8 @@ def _tokenise(
                 outputs.take()
                 if sample["text"]:
                     outputs.keep()
-                    for ids in corpus.windows(encoder.document(sample["text"]), max_tokens):
+                    document = encoder.document(sample["text"], sample["controls"])
+                    for ids in corpus.windows(document, max_tokens):
                         yield {"input_ids": ids}
                 else:
                     outputs.drop("empty")

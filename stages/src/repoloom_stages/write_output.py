@@ -23,15 +23,19 @@ import pyarrow.parquet as pq
 from repoloom_api.artifacts import COMMIT_FILE
 from repoloom_api.catalogue import WriteOutputParams
 from repoloom_api.v1alpha1.datasetbuild import Format
+from repoloom_api.v1alpha1.recipes import Shape
 from repoloom_stages.errors import BadInput
 from repoloom_stages.novelty import Novelty, Span
 from repoloom_stages.records import (
+    FILL_IN_MIDDLE,
     LEAK,
     SPLITS,
+    TEXTS,
     TRAIN,
     Record,
     SampleSummary,
     SnapshotCommit,
+    id_of,
     read_all,
     read_records,
     write_records,
@@ -49,20 +53,9 @@ SPAN = pa.struct([("start", pa.int64()), ("end", pa.int64()), ("group", pa.strin
 ORIGIN = pa.struct(
     [("path", pa.string()), ("blob", pa.string()), ("start", pa.int64()), ("end", pa.int64()), ("sha256", pa.string())]
 )
-TEXT_SCHEMA = pa.schema([("id", pa.string()), ("text", pa.string()), ("novel", pa.list_(SPAN))])
-RECORD_SCHEMA = pa.schema(
-    [
-        *((name, pa.string()) for name in ("id", "kind", "recipe", "granularity", "name", "repo", "commit")),
-        *((name, pa.string()) for name in ("committed_at", "split", "lang", "license")),
-        ("source", pa.list_(ORIGIN)),
-        ("text", pa.string()),
-        ("novel", pa.list_(SPAN)),
-        ("tokens", pa.int64()),
-        ("complete", pa.bool_()),
-        ("parsed", pa.bool_()),
-    ]
-)
-"""Every field of a record but those marked internal; `novel` is spans of the text here."""
+CONTROL = pa.struct([("start", pa.int64()), ("end", pa.int64())])
+SPANS = (("novel", pa.list_(SPAN)), ("controls", pa.list_(CONTROL)))
+"""What they are spans of is the text; of a pair, the prompt and the answer after it, joined."""
 
 Row = dict[str, Any]
 
@@ -75,7 +68,7 @@ def run(params: WriteOutputParams, inputs: Inputs, outputs: Outputs) -> None:
     selection = Selection.read(inputs)
     shards = _shards(params, inputs)
     novelty, total = _learned_novelty(shards, selection)
-    layout = Layout.of(params.format)
+    layout = Layout.of(params.format, params.shape)
     with ExitStack() as stack:
         files = {
             split: stack.enter_context(SplitFiles(outputs.file(f"output/{params.name}/{split}"), layout.schema))
@@ -196,12 +189,33 @@ def _chosen(shards: list[Shard], selection: Selection, outputs: Outputs, total: 
 def _place(record: Record) -> tuple[str | int, ...]:
     origin = record["source"][0]
     versions = ("", *SPLITS).index(record["split"])
-    unit = record["granularity"], record["recipe"], record["id"]
+    # What stands in the order of its source comes first: of novel lines, the first sample that shows them has them.
+    unit = record["granularity"], record["recipe"], record["view"] == FILL_IN_MIDDLE, record["id"]
     return record["repo"], origin["path"], origin["start"], *unit, versions
 
 
 def _file(record: Record) -> tuple[str, str]:
     return record["repo"], record["source"][0]["path"]
+
+
+def _texts(shape: Shape) -> list[tuple[str, Any]]:
+    return [(name, pa.string()) for name in TEXTS[shape]]
+
+
+def _record_schema(shape: Shape) -> Any:
+    """Every field of a record but those marked internal."""
+    names = ("id", "kind", "view", "recipe", "granularity", "name", "crate", "module", "repo", "commit")
+    return pa.schema(
+        [
+            *((name, pa.string()) for name in (*names, "committed_at", "split", "lang", "license")),
+            ("source", pa.list_(ORIGIN)),
+            *_texts(shape),
+            *SPANS,
+            ("tokens", pa.int64()),
+            ("complete", pa.bool_()),
+            ("parsed", pa.bool_()),
+        ]
+    )
 
 
 @dataclass(frozen=True)
@@ -214,17 +228,27 @@ class Layout:
     """What stands around a sample's text."""
 
     @classmethod
-    def of(cls, format_: Format) -> "Layout":
-        """The layout of the format that is set."""
-        if format_.tagged_text:
-            return cls(TEXT_SCHEMA, tag_code)
-        return cls(TEXT_SCHEMA if format_.text else RECORD_SCHEMA)
+    def of(cls, format_: Format, shape: Shape) -> "Layout":
+        """The layout of the format that is set, for samples of one shape."""
+        if format_.records:
+            return cls(_record_schema(shape))
+        schema = pa.schema([("id", pa.string()), *_texts(shape), *SPANS])
+        return cls(schema, tag_code if format_.tagged_text else str)
 
     def row(self, record: Record, side: str, spans: list[Span]) -> Row:
         """The columns of a sample; spans move with what stands before its text."""
         moved = self.text("\0").index("\0")
-        spans = [Span(start=span["start"] + moved, end=span["end"] + moved, group=span["group"]) for span in spans]
-        full = {**record, "split": side, "text": self.text(record["text"]), "novel": spans}
+        answer = record["text"][record["prompt_end"] :]
+        full = {
+            **record,
+            "split": side,
+            "text": self.text(record["text"]),
+            "prompt": record["text"][: record["prompt_end"]],
+            "completion": answer,
+            "chosen": answer,
+            "novel": [one | {"start": one["start"] + moved, "end": one["end"] + moved} for one in spans],
+            "controls": [{"start": one["start"] + moved, "end": one["end"] + moved} for one in record["controls"]],
+        }
         return {name: full[name] for name in self.schema.names}
 
 
@@ -236,29 +260,33 @@ def _write(
     spans = novelty.spans(record) if side != TRAIN else []
     row = layout.row(record, side, spans)
     files[side].write(row)
-    return _summary(record, row["text"], side, spans)
+    written = sum(len(row[name].encode()) for name in TEXTS[Shape(record["shape"])])
+    return _summary(record, written, side, spans)
 
 
-def _summary(record: Record, written: str, side: str, spans: list[Span]) -> SampleSummary:
+def _summary(record: Record, written: int, side: str, spans: list[Span]) -> SampleSummary:
     origin = record["source"][0]
     new = [record["text"][span["start"] : span["end"]] for span in spans]
     return SampleSummary(
         id=record["id"],
         recipe=record["recipe"],
         granularity=record["granularity"],
+        shape=record["shape"],
+        view=record["view"],
         split=side,
         lang=record["lang"],
         tokens=record["tokens"],
-        bytes=len(written.encode()),
+        bytes=written,
         repo=record["repo"],
         path=origin["path"],
         commit=record["commit"],
         committed_at=record["committed_at"],
         start=origin["start"],
         end=origin["end"],
+        shown=[(one["path"], one["start"], one["end"]) for one in record["source"]],
         name=record["name"],
         complete=record["complete"],
-        content=origin["sha256"],
+        content=id_of(record)["content"],
         novel_lines=sum(len(text.removesuffix("\n").split("\n")) for text in new),
         novel_bytes=sum(len(text.encode()) for text in new),
         novel_groups=sorted({span["group"] for span in spans}),

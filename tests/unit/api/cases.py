@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from support.builders import data, dataset_build, fine_tune, gate, output, recipe, source, suite
+from repoloom_api.v1alpha1.recipes import Granularity, HeaderField
+from support.builders import data, dataset_build, fine_tune, gate, output, pattern, recipe, source, suite
 
 FULL_BUILD = dataset_build(
     sources=[
@@ -14,6 +15,7 @@ FULL_BUILD = dataset_build(
             "hyperswitch",
             revision="v1.2.3",
             code={"include": ["**/*.rs"], "exclude": ["**/target/**"], "maxFileBytes": 500_000},
+            layers=[{"name": "api", "paths": ["crates/api/**"]}, {"name": "store", "paths": ["crates/store/**"]}],
         ),
         source("docs", url="https://git.example.org:8443/group/sub/docs.git"),
     ],
@@ -28,6 +30,34 @@ FULL_BUILD = dataset_build(
             codeUnits={"granularities": ["file", "function"], "header": {"tags": {"fields": ["repository", "file"]}}},
         ),
         recipe(),
+        recipe(
+            "groups",
+            codeUnits=None,
+            codeGroups={
+                "header": {"comment": {"fields": ["crate", "cratePurpose", "module", "layer"]}},
+                "largeFiles": {"minBytes": 5120},
+                "smallFiles": {},
+                "modules": {},
+                "crates": {"maxBytes": 100_000},
+                "implCollections": {},
+                "traitEcosystems": {},
+                "crossCrate": {},
+            },
+        ),
+        recipe(
+            "patterns",
+            codeUnits=None,
+            codePatterns={
+                "header": {"comment": {"fields": ["pattern", "file"]}},
+                "views": {"plain": {}, "fillInMiddle": {"percent": 50}, "callGraph": {}},
+                "patterns": [
+                    pattern(limit={"mostFrequent": 50, "examplesEach": 10}, context={"lines": 100}),
+                    pattern("central", match={"items": ["function"]}, limit={"mostCentral": 1000}),
+                ],
+            },
+        ),
+        recipe("questions", codeUnits=None, codeQuestions={"instruction": {}, "reasoning": {}}),
+        recipe("contrasts", codeUnits=None, codeContrasts={}),
     ],
     refine={
         "gates": [
@@ -37,7 +67,12 @@ FULL_BUILD = dataset_build(
         "deduplicate": {"exact": {}},
         "split": {"trainPercent": 80, "validationPercent": 10, "testPercent": 10, "byTime": {"gapDays": 3}},
     },
-    outputs=[output(recipes=["units", "files"], format={"taggedText": {}}), output("plain", format={"text": {}})],
+    outputs=[
+        output(recipes=["units", "files", "groups", "patterns"], format={"taggedText": {}}),
+        output("plain", format={"text": {}}),
+        output("pairs", recipes=["questions"], format={"records": {}}),
+        output("preferences", recipes=["contrasts"]),
+    ],
     schedule="*/15,50 0-6/2 1,15 * 1-5",
     suspend=True,
 )
@@ -81,9 +116,19 @@ GOOD: dict[str, Any] = {
     "a header of comments": dataset_build(
         recipes=[recipe(codeUnits={"header": {"comment": {"fields": ["language", "kind", "name", "bytes", "doc"]}}})]
     ),
+    "every header field": dataset_build(
+        recipes=[recipe(codeUnits={"header": {"comment": {"fields": [one.value for one in HeaderField]}}})]
+    ),
+    "a view alone": dataset_build(recipes=[recipe(codeUnits={"views": {"callGraph": {}}})]),
+    "pairs of one recipe each": dataset_build(
+        recipes=[
+            recipe("asked", codeUnits=None, codeQuestions={"reasoning": {}}),
+            recipe("preferred", codeUnits=None, codeContrasts={}),
+        ]
+    ),
     "no header": dataset_build(recipes=[recipe(codeUnits={"header": {"none": {}}})]),
     "every granularity": dataset_build(
-        recipes=[recipe(codeUnits={"granularities": ["file", "function", "struct", "enum", "trait", "impl", "class"]})]
+        recipes=[recipe(codeUnits={"granularities": [one.value for one in Granularity]})]
     ),
     "a split by file": dataset_build(refine={"split": {"byFile": {}}}),
     "shares with fractions": dataset_build(
@@ -102,7 +147,8 @@ GOOD: dict[str, Any] = {
         refine={"split": {"trainPercent": None, "byTime": None}, "deduplicate": None},
         recipes=[recipe(**{"from": None}, keep={"minBytes": None, "include": None})],
     ),
-    "a whole number with a fraction of zero": dataset_build(chunk={"maxTokens": 64.0}),
+    # Where a rule reads the number, the API server's CEL refuses such a one, though its schema takes it.
+    "a whole number with a fraction of zero": dataset_build(sources=[source(code={"maxFileBytes": 64.0})]),
     "metadata of Kubernetes' own": dataset_build()
     | {
         "metadata": {
@@ -170,6 +216,8 @@ def _url(url: Any) -> Bad:
 
 _SPLIT = "spec.refine.split"
 _UNITS = "spec.recipes[0].codeUnits"
+_GROUPS = "spec.recipes[2].codeGroups"
+_PATTERNS = "spec.recipes[3].codePatterns"
 _TOKENIZER = "spec.tokenizer.huggingFace"
 
 BAD: dict[str, Bad] = {
@@ -286,6 +334,12 @@ BAD: dict[str, Bad] = {
     "a recipe that makes nothing": build("spec.recipes[1]", {"name": "files"}),
     "two headers": build(f"{_UNITS}.header.none", {}, f"{_UNITS}.header"),
     "no header chosen": build(f"{_UNITS}.header", {}),
+    "no view chosen": build(f"{_UNITS}.views", {}),
+    "groups of nothing": build(f"{_GROUPS}", {"header": {"none": {}}}),
+    "a pattern that matches anything": build(f"{_PATTERNS}.patterns[0].match", {}),
+    "two limits of a pattern": build(f"{_PATTERNS}.patterns[0].limit.mostCentral", 9, f"{_PATTERNS}.patterns[0].limit"),
+    "two contexts of a pattern": build(f"{_PATTERNS}.patterns[0].context.file", {}, f"{_PATTERNS}.patterns[0].context"),
+    "questions of no kind": build("spec.recipes[4].codeQuestions", {}),
     "two formats": build("spec.outputs[0].format.text", {}, "spec.outputs[0].format"),
     "no way to deduplicate": build("spec.refine.deduplicate", {}),
     "two ways to split": build(f"{_SPLIT}.byFile", {}, _SPLIT),
@@ -298,7 +352,9 @@ BAD: dict[str, Bad] = {
     "a requirement of nothing": tune("spec.evaluate.suites[0].require", {}),
     # Repetition and references
     "two sources of one name": build("spec.sources[1].name", "hyperswitch"),
-    "two recipes of one name": build("spec.recipes[2]", recipe("units"), "spec.recipes[2].name"),
+    "two recipes of one name": build("spec.recipes[6]", recipe("units"), "spec.recipes[6].name"),
+    "two layers of one name": build("spec.sources[0].repository.layers[1].name", "api"),
+    "two patterns of one name": build(f"{_PATTERNS}.patterns[1].name", "validation"),
     "two outputs of one name": build("spec.outputs[1].name", "training"),
     "two gates of one name": build("spec.refine.gates[1].name", "long-enough"),
     "two datasets of one name": tune("spec.data[1].name", "code"),
@@ -319,7 +375,7 @@ BAD: dict[str, Bad] = {
     ),
     "65 globs": build("spec.recipes[0].keep.include", ["*"] * 65),
     "33 datasets": Bad(fine_tune(data=[data(name) for name in _many_names(33)]), ("spec.data",)),
-    "an unknown granularity": build(f"{_UNITS}.granularities[1]", "module"),
+    "an unknown granularity": build(f"{_UNITS}.granularities[1]", "package"),
     "an unknown header field": build(f"{_UNITS}.header.tags.fields[0]", "path"),
     "too small a chunk": build("spec.chunk.maxTokens", 63),
     "too large a chunk": build("spec.recipes[0].chunk.maxTokens", 1_048_577),
@@ -350,6 +406,13 @@ BAD: dict[str, Bad] = {
     "fewer characters at most than at least": build(
         "spec.refine.gates[0].require.maxCharacters", 99, "spec.refine.gates[0].require.minCharacters"
     ),
+    "fewer tokens at most than at least": build("spec.chunk.minTokens", 8193, "spec.chunk.minTokens"),
+    "text and prompts in one output": build("spec.outputs[2].recipes[1]", "files", "spec.outputs[2].recipes"),
+    "prompts and preferences in one output": build(
+        "spec.outputs[2].recipes[1]", "contrasts", "spec.outputs[2].recipes"
+    ),
+    "prompts as text": build("spec.outputs[2].format", {"text": {}}),
+    "preferences as tagged text": build("spec.outputs[3].format", {"taggedText": {}}),
     # Other namespaces: no reference leaves its own
     "a dataset of another namespace": tune("spec.data[0].datasetBuild.namespace", "other"),
     "a dataset of its own namespace, named": tune("spec.data[1].datasetBuild.namespace", "team"),

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from repoloom_api.catalogue import CATALOGUE, parse_params
-from repoloom_api.plan import Plan, Reach, plan
+from repoloom_api.plan import plan
 from repoloom_api.resources import InvalidResource, parse_resource
 from repoloom_api.settings import LOCAL, SettingsConfig
+from repoloom_api.tasks import Plan, Reach
 from support.builders import data, dataset_build, fine_tune, gate, recipe, source, suite
 
 RESOURCES = {

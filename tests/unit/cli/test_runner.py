@@ -4,7 +4,7 @@ import pytest
 
 from repoloom.runner import _environment
 from repoloom_api.catalogue import CATALOGUE
-from repoloom_api.plan import Task
+from repoloom_api.tasks import Task
 
 
 @pytest.mark.parametrize("stage", CATALOGUE)

@@ -27,7 +27,7 @@ def test_a_new_resource_gets_the_run_of_its_spec() -> None:
         "Succeeded": "Unknown Building",
         "Reconciling": "True Building",
     }
-    assert world.status["progress"]["tasks"] == "0/10"
+    assert world.status["progress"]["tasks"] == "0/11"
 
 
 def test_looking_again_changes_nothing() -> None:

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from argo_workflows import models as argo
 
-from repoloom_api.plan import Plan, plan
+from repoloom_api.plan import plan
 from repoloom_api.resources import InvalidResource, parse_resource
 from repoloom_api.runs import Pins
 from repoloom_api.settings import LOCAL, SettingsConfig
+from repoloom_api.tasks import Plan
 from repoloom_operator import labels
 from repoloom_operator.render import Kind, MissingSettings, Rendered, render, steps
 from repoloom_operator.render.workflow import _model
@@ -45,6 +46,7 @@ RESOURCES: dict[str, Document] = {
         refine={"gates": [gate()]},
         outputs=[output("x", recipes=["a", "b"]), output("y", recipes=["b"])],
     ),
+    "units with their calls": dataset_build(recipes=[recipe("a"), recipe("b", codeUnits={"views": {"callGraph": {}}})]),
     "the least model": fine_tune(),
     "a model of the Hub, judged on other data": fine_tune(
         model=HUB, evaluate={"suites": [suite("other", bitsPerByte={"datasetBuild": {"name": "x", "output": "y"}})]}
@@ -120,11 +122,32 @@ def _credentials(planned: Plan, task: str, secret: dict[str, str | None]) -> set
 
 def test_the_shards_are_listed_after_the_last_snapshot_and_by_one_step() -> None:
     made = render_named("sources of three hosts", "connections with credentials")
-    listing = [step for step in made.steps if step.prepares is Kind.SHARDS]
+    listing = [step for step in made.steps if step.prepares == Kind.SHARDS.value]
     snapshots = [step.name for step in made.steps if any(task.startswith("snapshot-") for task in step.tasks)]
     assert [step.name for step in listing] == snapshots[-1:]
     assert set(snapshots[:-1]) <= set(listing[0].after)
     assert "--list-shards" in templates(made)[listing[0].name]["container"]["args"]
+
+
+def test_what_needs_links_runs_in_shards_after_them() -> None:
+    views = {"plain": {}, "callGraph": {}}
+    build = parse_resource(dataset_build(recipes=[recipe(codeUnits={"granularities": ["function"], "views": views})]))
+    made = rendered(build, settings())
+    assert [(step.name, step.after, step.prepares) for step in made.steps] == [
+        ("collect", (), "shards"),
+        ("shards", ("collect",), None),
+        ("link", ("shards",), "shards-2"),
+        ("shards-2", ("link",), None),
+        ("finish", ("shards-2",), None),
+    ]
+    tasks = {step.name: step.tasks for step in made.steps}
+    assert (tasks["shards"], tasks["link"], tasks["shards-2"]) == (
+        ("index-code-1",),
+        ("link-code-1",),
+        ("code-units-1",),
+    )
+    again = {task["name"]: task.get("withParam") for task in made.workflow["spec"]["templates"][0]["dag"]["tasks"]}
+    assert again["shards-2"] == "{{tasks.link.outputs.parameters.shards}}"
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ from tree_sitter import Node
 
 from repoloom_stages.chunking import Chunk, Syntax, chunks
 from repoloom_stages.grammars import children, grammar_of
-from repoloom_stages.tokens import TokenCounter, text_tokenizer
+from repoloom_stages.tokens import TokenCounter
 from support.models import train_tokenizer
 
-COUNTER = TokenCounter(text_tokenizer(json.loads(train_tokenizer().to_str())), "")
+COUNTER = TokenCounter(json.loads(train_tokenizer().to_str()))
 
 
 @dataclass

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from repoloom_stages.records import SourceFile
+from repoloom_api.v1alpha1.recipes import Granularity
+from repoloom_stages.records import SourceFile, id_of
 from repoloom_stages.stage import Outputs
 from repoloom_stages.tagging import tag_code
 from support.models import END, train_tokenizer
@@ -92,16 +93,7 @@ def test_a_record_says_where_it_is_from(tmp_path: Path) -> None:
     assert found["license"] is None
     assert found["novel"] == []
     (about,) = [one for one in made(outputs, IDS) if one["id"] == found["id"]]
-    assert about == {
-        "id": found["id"],
-        "recipe": "units",
-        "repo": file["repo"],
-        "path": "src/a.rs",
-        "start": 10,
-        "split": "train",
-        "content": digest,
-        "bytes": len(expected.encode()),
-    }
+    assert about == id_of(found) | {"recipe": "units", "path": "src/a.rs", "start": 10, "content": digest}
 
 
 def test_ids_are_in_the_order_of_records(tmp_path: Path) -> None:
@@ -127,7 +119,7 @@ def test_a_comment_header_shows_its_fields_in_order_and_leaves_out_what_is_missi
         "// Name: Point\n// File: src/a.rs\n// Kind: struct\n// Language: rust\n// Repository: owner/example\n"
         f"// Size: {size} bytes\n// Doc: A point in the plane.\n\n"
     )
-    assert header_of(tmp_path / "bare", {"comment": {"fields": ["doc"]}})[0] == ""
+    assert header_of(tmp_path / "bare", {"comment": {"fields": ["layer"]}})[0] == ""
 
 
 @pytest.mark.parametrize(
@@ -240,6 +232,63 @@ def test_parts_of_a_held_out_unit_without_novel_lines_are_dropped(tmp_path: Path
 
 def test_a_file_whose_split_is_not_yet_known_is_made_whole(tmp_path: Path) -> None:
     assert cut_units(tmp_path, source_file("a.py", PYTHON, split=""), granularities=["function"]).kept == 2
+
+
+def test_samples_shorter_than_asked_are_dropped_and_counted(tmp_path: Path) -> None:
+    file = source_file("a.rs", RUST)
+    lengths = [one["tokens"] for one in records(cut_units(tmp_path / "all", file, granularities=ALL))]
+    least = sorted(lengths)[2]
+    outputs = cut_units(tmp_path / "long", file, granularities=ALL, min_tokens=least)
+    assert [one["tokens"] for one in records(outputs)] == [one for one in lengths if one >= least]
+    assert outputs.dropped == {"too-short": sum(one < least for one in lengths)}
+    assert adds_up(outputs)
+
+
+MORE_RUST = """\
+macro_rules! double { ($x:expr) => { $x * 2 } }
+pub const LIMIT: u32 = 9;
+type Pair = (u32, u32);
+trait Both { fn declared(&self); fn given(&self) -> u32 { 1 } }
+enum Side { Left, Right }
+mod inner { pub fn deep() {} }
+"""
+
+
+def test_every_kind_of_item_is_a_unit_and_what_is_only_declared_is_none(tmp_path: Path) -> None:
+    wanted = [one.value for one in Granularity if one not in (Granularity.REPOSITORY, Granularity.CRATE)]
+    outputs = cut_units(tmp_path, source_file("a.rs", MORE_RUST), granularities=wanted)
+    assert [(one["granularity"], one["name"]) for one in records(outputs)] == [
+        ("file", "a.rs"),
+        ("macro", "double"),
+        ("const", "LIMIT"),
+        ("type", "Pair"),
+        ("trait", "Both"),
+        ("function", "Both::given"),
+        ("enum", "Side"),
+        ("function", "inner::deep"),
+    ]
+
+
+def test_records_and_headers_say_where_in_the_source_a_unit_belongs(tmp_path: Path) -> None:
+    manifest = '[package]\nname = "shop"\ndescription = "Sells things."\n'
+    texts = {"shop/Cargo.toml": manifest, "shop/src/till/drawer.rs": "fn open() {}\n"}
+    layers = [{"name": "domain", "paths": ["shop/**"]}]
+    header = {"comment": {"fields": ["layer", "crate", "cratePurpose", "module", "name"]}}
+    (found,) = records(
+        cut_units(
+            tmp_path,
+            source_file("shop/src/till/drawer.rs", texts["shop/src/till/drawer.rs"]),
+            granularities=["function"],
+            header=header,
+            manifests={"shop/Cargo.toml": manifest},
+            layers=layers,
+        )
+    )
+    assert (found["crate"], found["module"]) == ("shop", "shop::till::drawer")
+    assert found["text"] == (
+        "// Layer: domain\n// Crate: shop\n// Crate purpose: Sells things.\n// Module: shop::till::drawer\n"
+        "// Name: open\n\nfn open() {}\n"
+    )
 
 
 def test_line_endings_marks_and_letters_beyond_ascii_come_through(tmp_path: Path) -> None:

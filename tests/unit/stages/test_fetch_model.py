@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from repoloom_api.catalogue import FetchModelParams
-from repoloom_api.plan import Reach
 from repoloom_api.runs import HuggingFacePin, Pin, TinyPin
+from repoloom_api.tasks import Reach
 from repoloom_stages import fetch_model, tiny
 from repoloom_stages.connections import Connections
 from repoloom_stages.errors import BadInput, CredentialMissing, NoSuchSource, StageError, TryAgain, UnsafeInput

@@ -18,6 +18,7 @@ HEADER = "// File: src/a/very/long/path/that/is/no/code/of/theirs.rs\n\n"
 def record(code: str, name: str = "a", tokens: int = 10, *, parsed: bool = True) -> dict[str, Any]:
     return {
         "id": name,
+        "view": "plain",
         "text": HEADER + code,
         "code_start": len(HEADER),
         "code_end": len(HEADER) + len(code),

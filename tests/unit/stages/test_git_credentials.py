@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 import zstandard
 
-from repoloom_api.plan import Placement, Plan, Reach, plan
+from repoloom_api.plan import plan
 from repoloom_api.resources import parse_resource
 from repoloom_api.settings import LOCAL
+from repoloom_api.tasks import Placement, Plan, Reach
 from repoloom_api.v1alpha1.conditions import Reason
 from repoloom_stages.connections import GIT_KEYS, HUB_KEYS, Connections
 from repoloom_stages.errors import BadInput, ConnectionDenied, CredentialMissing, NoSuchSource

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from repoloom_stages.facts import Item
 from repoloom_stages.grammars import MAX_BYTES
 from repoloom_stages.index_code import facts_of
 from repoloom_stages.items import MAX_DEPTH
 from repoloom_stages.memos import Memo
-from repoloom_stages.records import Item
 from support.shards import index_shard, made, source_file, write_shard
 
 INDEX = "index/files.jsonl.zst"
+NOTHING = {"doc": "", "items": [], "imports": [], "calls": [], "bindings": []}
 
 RUST = """\
 #![allow(dead_code)]
@@ -64,15 +65,21 @@ RUST_ITEMS = [
     ("struct", "Bits", 10, 10, ""),
     ("enum", "Side", 12, 15, "Either side."),
     ("trait", "Turn", 17, 22, "Things that turn."),
+    ("function", "Turn::turned", 19, 19, ""),
     ("function", "Turn::twice", 20, 21, "Turns twice."),
     ("impl", "Turn<'a> for Pair<T>", 23, 25, ""),
     ("function", "Pair::turned", 24, 24, ""),
     ("impl", "self::Pair<u8>", 26, 32, ""),
     ("function", "Pair::zero", 27, 27, ""),
     ("function", "Pair::read", 28, 31, ""),
-    ("function", "called", 35, 35, ""),
+    ("module", "inner", 34, 37, ""),
+    ("module", "inner::deeper", 35, 35, ""),
+    ("function", "inner::deeper::called", 35, 35, ""),
     ("impl", "super::Side", 36, 36, ""),
-    ("function", "Side::left", 36, 36, ""),
+    ("function", "inner::Side::left", 36, 36, ""),
+    ("macro", "make", 38, 38, ""),
+    ("struct", "InMacro", 39, 39, ""),
+    ("function", "foreign", 40, 40, ""),
     ("impl", "!Send for Side", 41, 41, ""),
 ]
 
@@ -167,7 +174,7 @@ def test_an_item_takes_its_whole_lines_unless_something_else_stands_on_them() ->
     assert found["Pair"].endswith("pub struct Pair<T: Clone>(T, T);")
     assert found["Turn::twice"].startswith("    /// Turns twice.\n    fn twice")
     assert found["Turn::twice"].endswith("}\n")
-    assert found["called"] == 'pub(super) extern "C" fn called() {}'
+    assert found["inner::deeper::called"] == 'pub(super) extern "C" fn called() {}'
     assert found["!Send for Side"] == "impl !Send for Side {}\n"
     found = texts("python", PYTHON)
     assert found["Outer"].startswith('@decorated\n@decorated_with(os, "x")\nclass Outer')
@@ -184,13 +191,21 @@ def test_line_endings_change_bytes_but_no_names_lines_or_docs() -> None:
 
 def test_a_byte_order_mark_and_letters_beyond_ascii_keep_places_right() -> None:
     text = '\ufefffn größe() {}\nconst T: &str = "日本😀"; /// Ünï\nfn zwei() {}\n'
-    assert texts("rust", text) == {"größe": "fn größe() {}\n", "zwei": "/// Ünï\nfn zwei() {}\n"}
-    assert [item["start_line"] for item in items("rust", text)] == [1, 2]
+    assert texts("rust", text) == {
+        "größe": "fn größe() {}\n",
+        "T": 'const T: &str = "日本😀";',
+        "zwei": "/// Ünï\nfn zwei() {}\n",
+    }
+    assert [item["start_line"] for item in items("rust", text)] == [1, 2, 2]
 
 
 def test_a_blank_or_unrelated_line_does_not_part_docs_from_their_item() -> None:
     text = "/// said\n\n// aside\n#[test]\nfn a() {}\n/// of the constant\nconst C: u8 = 1;\nfn b() {}"
-    assert texts("rust", text) == {"a": text[: text.index("/// of")], "b": "fn b() {}"}
+    assert texts("rust", text) == {
+        "a": text[: text.index("/// of")],
+        "C": "/// of the constant\nconst C: u8 = 1;\n",
+        "b": "fn b() {}",
+    }
 
 
 def test_broken_code_has_the_items_that_stand_but_is_not_parsed() -> None:
@@ -210,7 +225,7 @@ def test_any_text_has_facts(language: str, text: str) -> None:
 
 
 def test_a_language_without_grammar_has_lines_and_no_items() -> None:
-    assert facts_of("markdown", b"# a\nb") == {"lines": 2, "parsed": False, "items": []}
+    assert facts_of("markdown", b"# a\nb") == {"lines": 2, "parsed": False, **NOTHING}
 
 
 HOSTILE = {
@@ -219,10 +234,16 @@ HOSTILE = {
     "modules in modules": ("rust", "mod a {" * 100_000 + "}" * 100_000),
     "lists in lists": ("python", "[" * 100_000 + "]" * 100_000),
     "classes in classes": ("python", "".join(" " * depth + "class A:\n" for depth in range(1400))),
+    "brackets, as many as Rust's parser takes": ("rust", "(" * 500_000),
+    "keywords in a row": ("rust", "fn " * 100_000),
+    "names and commas, which are nothing": ("rust", "a," * 500_000),
+    "calls of calls": ("rust", "fn f() { x" + ".a()" * 20_000 + "; }"),
+    "prose": ("rust", "# Title\n\nsome prose, that isn't code; it's `text` here.\n" * 20_000),
     "brackets without end": ("rust", "(" * 5_000_000),
     "brackets, as many as are parsed": ("python", "(" * 500_000),
     "raw strings in raw strings": ("rust", 'r#"' * 100_000),
     "lines that go on": ("python", "\\\n" * 100_000),
+    "statements that never end": ("rust", "let x = " * 25_000),
 }
 
 
@@ -235,10 +256,17 @@ def test_hostile_text_is_indexed_in_bounded_time(case: str) -> None:
     assert len(facts["items"]) <= 2 * MAX_DEPTH + 2
 
 
+@pytest.mark.parametrize("text", ["fn f() { g(); " + "{" * 40_000 + "}" * 40_000 + "}", "fn f() { g(); }" + ";" * 1000])
+def test_a_text_whose_calls_are_left_out_does_not_count_as_parsed(text: str) -> None:
+    facts = facts_of("rust", text.encode())
+    assert ([item["name"] for item in facts["items"]], facts["calls"], facts["parsed"]) == (["f"], [], False)
+    assert facts_of("rust", b"fn f() { g(); }")["parsed"]
+
+
 def test_a_text_above_the_bound_is_not_parsed() -> None:
     line = b"fn a() {}\n"
     facts = facts_of("rust", line * (MAX_BYTES // len(line) + 1))
-    assert facts == {"lines": MAX_BYTES // len(line) + 1, "parsed": False, "items": []}
+    assert facts == {"lines": MAX_BYTES // len(line) + 1, "parsed": False, **NOTHING}
 
 
 SHARD = (
@@ -257,6 +285,14 @@ def test_there_is_one_line_for_each_file_in_the_same_order(tmp_path: Path) -> No
     keys = ("path", "split", "blob", "language")
     assert [[one[key] for key in keys] for one in found] == [[file[key] for key in keys] for file in expected]
     assert (outputs.records_in, outputs.kept, dict(outputs.dropped)) == (5, 5, {})
+
+
+def test_each_file_has_its_place_beside_its_facts(tmp_path: Path) -> None:
+    outputs = index_shard(write_shard(tmp_path / "in", *SHARD), tmp_path / "out")
+    placed = made(outputs, "places/files.jsonl.zst")
+    assert [(one["path"], one["split"]) for one in placed] == [
+        (one["path"], one["split"]) for one in made(outputs, INDEX)
+    ]
 
 
 def test_what_a_memo_knows_is_not_computed_again_and_changes_nothing(tmp_path: Path) -> None:

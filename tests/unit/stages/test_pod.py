@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 
 from repoloom_api.artifacts import Manifest, below, blob_name
-from repoloom_api.plan import Plan, Task, plan
+from repoloom_api.plan import plan
 from repoloom_api.resources import parse_resource
 from repoloom_api.runs import GitPin, Pin, Pins, SplitMode, TinyPin
 from repoloom_api.settings import LOCAL
+from repoloom_api.tasks import Plan, Task
 from repoloom_api.v1alpha1.conditions import Reason
 from repoloom_stages.artifact_store import ArtifactStore
 from repoloom_stages.errors import BadInput, StageError, Stopped, TryAgain, says_disk_full
@@ -229,29 +230,37 @@ def shards_of(world: World, digest: str, path: str) -> list[str]:
 # ---- what later processes need to know
 
 
+def among(*tasks: str) -> list[str]:
+    return [word for task in tasks for word in ("--among", task)]
+
+
+def groups_of(world: World, most: int) -> list[list[str]]:
+    return shard_groups(world.lookup, [world.plan.task(name) for name in SHARDS], most)
+
+
 def test_shards_are_dealt_into_groups_of_about_as_many_bytes_each(world: World) -> None:
     groups_file = world.folder / "groups"
-    ended = world.call(*options(*COLLECT), "--list-shards", groups_file, "--shard-groups", "3")
+    ended = world.call(*options(*COLLECT), "--list-shards", groups_file, "--shard-groups", "3", *among(*SHARDS))
     assert ended.code == 0, ended.said
     groups = json.loads(groups_file.read_text())
-    assert groups == shard_groups(world.lookup, 3), "the same store gives the same groups"
+    assert groups == groups_of(world, 3), "the same store gives the same groups"
     assert len(groups) == 3
     assert sorted(name for group in groups for name in group) == world.shards()
     sizes = [len(group) for group in groups]
     assert max(sizes) - min(sizes) <= 1, "the files are equally large, nearly"
-    assert len(shard_groups(world.lookup, 100)) == len(world.shards())
+    assert len(groups_of(world, 100)) == len(world.shards())
 
 
 def test_no_group_has_a_shard_with_nothing_left_to_do(world: World) -> None:
     world.do(*COLLECT)
     one, *rest = world.shards()
     world.do(*SHARDS, shards=[one])
-    assert [name for group in shard_groups(world.lookup, 2) for name in sorted(group)] != []
-    assert sorted(name for group in shard_groups(world.lookup, 2) for name in group) == rest
+    assert [name for group in groups_of(world, 2) for name in sorted(group)] != []
+    assert sorted(name for group in groups_of(world, 2) for name in group) == rest
     world.do("index-code-1", shards=rest)
-    assert sorted(name for group in shard_groups(world.lookup, 2) for name in group) == rest, "units are not cut yet"
+    assert sorted(name for group in groups_of(world, 2) for name in group) == rest, "units are not cut yet"
     world.do(*SHARDS, shards=rest)
-    assert shard_groups(world.lookup, 2) == []
+    assert groups_of(world, 2) == []
 
 
 def test_a_process_says_whether_a_task_is_missing(world: World) -> None:
@@ -404,7 +413,7 @@ def test_sigterm_in_the_middle_of_a_stage_publishes_nothing(
 
 
 def test_a_full_disk_is_tried_again_and_has_its_reason(world: World) -> None:
-    ended = world.call(*options(*COLLECT), "--list-shards", "/dev/full")
+    ended = world.call(*options(*COLLECT), "--list-shards", "/dev/full", *among(*SHARDS))
     assert (ended.code, ended.result["reason"]) == (75, "StageDiskFull")
 
 

@@ -13,85 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repoloom_api.artifacts import Counts
-from repoloom_api.catalogue import DeduplicateParams, ReportDatasetParams, SplitParams, WriteOutputParams
-from repoloom_api.runs import GitPin, Pin, SplitMode
-from repoloom_stages import deduplicate, report_dataset, split, write_output
-from repoloom_stages.dataset_stats import covered, histogram, length_bins, quantile
+from repoloom_api.catalogue import ReportDatasetParams
+from repoloom_api.runs import GitPin, SplitMode
+from repoloom_stages import report_dataset
 from repoloom_stages.errors import BadInput
-from repoloom_stages.excerpts import MAX_CHARACTERS, MAX_LINES, excerpt
+from repoloom_stages.lengths import histogram, length_bins, quantile
 from repoloom_stages.report_page import compact, figure_svg, percent, size, visible
-from repoloom_stages.stage import Outputs
 from support import samples
+from support.datasets import Dataset, records, stats_of
 
-Roles = dict[str, tuple[Path, ...]]
-
-GIT = GitPin(url=samples.REPO, head="f" * 40, train="f" * 40, mode=SplitMode.FILE, reason="its 3 commits span 2 days")
 HOSTILE = '</pre><script>alert(1)</script><img src=x onerror="alert(2)">{{ 7*7 }}\u202e'
 SUMMARY = "summary/samples.jsonl.zst"
-
-
-class Dataset:
-    """A dataset of outputs, as the stages before the report leave it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.roles: Roles = {}
-        self.counted: list[dict[str, str]] = []
-        self.outputs: list[str] = []
-
-    def count(self, stage: str, label: str, *shards: Outputs | Counts) -> None:
-        task = f"{stage}-{len(self.counted)}"
-        folders = []
-        for number, shard in enumerate(shards):
-            folders.append(self.folder / task / str(number))
-            folders[-1].mkdir(parents=True)
-            counts = Counts(records_in=shard.records_in, kept=shard.kept, dropped=dict(shard.dropped))
-            (folders[-1] / "counts.json").write_text(json.dumps(counts.document()))
-        self.roles[f"counts-{task}"] = tuple(folders)
-        self.counted.append({"task": task, "stage": stage, "label": label})
-
-    def output(self, name: str, records: list[Any], *, format_: str = "records", refused: tuple[Any, ...] = ()) -> None:
-        folder = self.folder / name
-        roles = samples.shards(folder, records)
-        roles["refused"] = samples.refused(folder, *refused)
-        params = SplitParams(validation_percent=20.0, test_percent=20.0)
-        self.count("split", "", samples.run(split, params, roles, folder / "split"))
-        copies = samples.run(deduplicate, DeduplicateParams(), roles, folder / "deduplicate")
-        self.count("deduplicate", name, copies)
-        roles |= {"copies": (folder / "deduplicate/copies",), "splits": (folder / "split/splits",)}
-        chosen = WriteOutputParams.model_validate({"name": name, "format": {format_: {}}, "sources": [samples.SOURCE]})
-        self.count(
-            "write-output", name, samples.run(write_output, chosen, samples.of_source(folder, roles), folder / "out")
-        )
-        self.outputs.append(name)
-        self.roles |= {f"output-{name}": (folder / "out/output",), f"summary-{name}": (folder / "out/summary",)}
-
-    def report(self, out: str = "report", pin: GitPin = GIT) -> Path:
-        source = self.folder / out / "pin"
-        source.mkdir(parents=True)
-        (source / "pin.json").write_text(json.dumps(Pin(git=pin).document()))
-        given = {"name": "example", "counted": self.counted, "sources": ["code"], "outputs": self.outputs}
-        params = ReportDatasetParams.model_validate(given)
-        samples.run(report_dataset, params, self.roles | {"source-code": (source,)}, self.folder / out / "out")
-        return self.folder / out / "out/report"
-
-    def published(self) -> Path:
-        """Outputs and report together, as `publish` lays them out."""
-        folder = self.folder / "published"
-        for name in self.outputs:
-            for path, data in samples.files(self.folder / name / "out/output").items():
-                (folder / path).parent.mkdir(parents=True, exist_ok=True)
-                (folder / path).write_bytes(data)
-        for path, data in samples.files(self.report("for-published")).items():
-            (folder / path).write_bytes(data)
-        return folder
-
-
-def records(number: int = 60, **fields: Any) -> list[Any]:
-    texts = [f"def function_{n}(argument):\n    return argument * {n}\n" * (1 + n % 7) for n in range(number)]
-    return [
-        samples.record(f"src/{n:03}.py", text, header=f"# src/{n:03}.py\n", **fields) for n, text in enumerate(texts)
-    ]
 
 
 @pytest.fixture(scope="module")
@@ -110,11 +42,6 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 @pytest.fixture(scope="module")
 def report(dataset: Dataset) -> Path:
     return dataset.report()
-
-
-def stats_of(report: Path) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads((report / "stats.json").read_text())
-    return document
 
 
 def test_figures_add_up_along_every_way_to_cut_them(report: Path) -> None:
@@ -154,14 +81,6 @@ def test_drops_are_summed_over_shards_and_named(report: Path) -> None:
     assert "<strong>62</strong> samples in" in page
 
 
-def test_repetition_counts_a_line_as_often_as_it_is_shown(tmp_path: Path) -> None:
-    made = Dataset(tmp_path)
-    whole = samples.record("a.py", "one = 1\ntwo = 2\nthree = 3\nfour = 4\n")
-    part = samples.record("a.py", "two = 2\nthree = 3\n", start=2, granularity="function")
-    made.output("files", [whole, part])
-    assert stats_of(made.report())["outputs"]["files"]["repetition"] == 1.5
-
-
 def test_a_planted_leak_is_found_and_told(tmp_path: Path) -> None:
     made = Dataset(tmp_path)
     made.output("files", records())
@@ -192,7 +111,10 @@ def test_the_card_loads_with_datasets_and_holds_what_the_json_lines_hold(dataset
             assert pq.read_schema(folder / name / f"{split_}.parquet").names == table.column_names
     path = str(folder / "files/test.jsonl")
     as_json = load_dataset("json", data_files=path, split="train", cache_dir=str(dataset.folder / "cache"))
-    assert as_json.column_names == load_dataset(str(folder), "files", split="test").column_names
+    assert (
+        as_json.column_names
+        == load_dataset(str(folder), "files", split="test", cache_dir=str(dataset.folder / "cache")).column_names
+    )
 
 
 def test_the_card_names_the_sources_and_only_splits_with_samples(tmp_path: Path) -> None:
@@ -325,30 +247,6 @@ def test_every_length_falls_in_one_bin(values: list[int]) -> None:
     edges = length_bins(max(values))
     assert edges == sorted(set(edges))
     assert sum(histogram(Counter(values), edges)) == len(values)
-
-
-@given(st.lists(st.tuples(st.integers(1, 60), st.integers(0, 20)).map(lambda one: (one[0], one[0] + one[1]))))
-def test_covered_lines_are_counted_once(stretches: list[tuple[int, int]]) -> None:
-    assert covered(stretches) == len({line for start, end in stretches for line in range(start, end)})
-
-
-@given(st.text(st.sampled_from("a\n"), max_size=300), st.integers(0, 300), st.integers(0, 300))
-def test_an_excerpt_is_a_stretch_of_the_text_with_its_novelty(text: str, start: int, end: int) -> None:
-    start, end = min(start, end, len(text)), min(max(start, end), len(text))
-    spans = [{"start": start, "end": end, "group": "c"}] if start < end else []
-    made = excerpt("out", {}, {"text": text, "novel": spans}, unfolded=False)  # type: ignore[typeddict-item]
-    shown = "".join(part.text for part in made.parts)
-    assert shown in text
-    assert shown.count("\n") <= MAX_LINES
-    assert len(shown) <= MAX_CHARACTERS
-    assert (shown == text) == (made.before == made.after == 0)
-    assert all(part.text in text[start:end] for part in made.parts if part.novel)
-    assert any(part.novel and part.text for part in made.parts) == bool(spans)
-
-
-def test_a_very_long_line_is_cut() -> None:
-    made = excerpt("out", {}, {"text": "x" * 50_000, "novel": []}, unfolded=False)  # type: ignore[typeddict-item]
-    assert ("".join(part.text for part in made.parts), made.after) == ("x" * MAX_CHARACTERS, 1)
 
 
 NUMBERS = {

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tokenizers import Tokenizer, processors
+from tokenizers import AddedToken, Tokenizer, processors
 
 from repoloom_stages.errors import BadInput
-from repoloom_stages.tokens import TokenCounter, text_tokenizer
+from repoloom_stages.fast_tokens import FastTokenizer
+from repoloom_stages.tokens import SWITCH_CHARACTERS, TokenCounter, text_tokenizer
 from support.models import END, MIDDLE, train_tokenizer
 from support.shards import write_tokenizer
 
@@ -20,6 +21,27 @@ TEXTS = ["", "def add(a):\n    return a\n", "größe = '日本😀'\r\n\t", "   
 def document(tokenizer: Tokenizer) -> dict[str, Any]:
     loaded: dict[str, Any] = json.loads(tokenizer.to_str())
     return loaded
+
+
+EMPTY: dict[str, Any] = {
+    "version": "1.0",
+    "added_tokens": [],
+    "truncation": None,
+    "padding": None,
+    "normalizer": None,
+    "pre_tokenizer": None,
+    "post_processor": None,
+    "decoder": None,
+}
+
+
+def fast_counter() -> TokenCounter:
+    counter = TokenCounter(document(train_tokenizer()))
+    counter.count(["x" * 2 * SWITCH_CHARACTERS])
+    return counter
+
+
+COUNTERS = TokenCounter(document(train_tokenizer())), fast_counter()
 
 
 def counter_of(tokenizer: Tokenizer, folder: Path) -> TokenCounter:
@@ -67,10 +89,68 @@ def test_runs_of_spaces_that_a_tokenizer_adds_stay_tokens() -> None:
 
 @given(st.text(max_size=40))
 def test_starts_are_in_order_within_the_text(text: str) -> None:
-    starts = TokenCounter(text_tokenizer(document(train_tokenizer())), "").starts(text)
+    starts = TokenCounter(document(train_tokenizer())).starts(text)
     assert starts == sorted(starts)
     assert not text or starts[0] == 0
-    assert all(0 <= start < len(text) for start in starts)
+    characters = {len(text[:number].encode()) for number in range(len(text))}
+    assert set(starts) <= characters
+
+
+@given(st.text(max_size=60))
+def test_the_faster_tokenizer_says_the_same(text: str) -> None:
+    slow, fast = COUNTERS
+    assert fast.count([text, f"{text}\n{text}"]) == slow.count([text, f"{text}\n{text}"])
+    assert fast.starts(text) == slow.starts(text)
+    assert fast.is_fast
+    assert not slow.is_fast
+
+
+def test_the_faster_tokenizer_starts_with_the_first_text_over_the_limit() -> None:
+    counter = TokenCounter(document(train_tokenizer()))
+    words = "let x = 1;\n" * 1000
+    one = counter.count([words])
+    assert not counter.is_fast
+    assert counter.count([words] * (SWITCH_CHARACTERS // len(words))) == one * (SWITCH_CHARACTERS // len(words))
+    assert counter.is_fast
+
+
+def test_names_of_control_tokens_are_text_to_the_faster_one_too() -> None:
+    slow, fast = COUNTERS
+    text = " ".join(token["content"] for token in document(train_tokenizer())["added_tokens"])
+    assert fast.count([text]) == slow.count([text])
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        {"type": "WordLevel", "vocab": {"a": 0, "[UNK]": 1}, "unk_token": "[UNK]"},
+        {"type": "Unigram", "vocab": [["<unk>", 0.0], ["a", -1.0]], "unk_id": 0, "byte_fallback": False},
+    ],
+    ids=lambda model: str(model["type"]),
+)
+def test_a_kind_that_the_faster_one_does_not_know_is_counted_all_the_same(model: dict[str, Any]) -> None:
+    counter = TokenCounter(json.loads(Tokenizer.from_str(json.dumps(EMPTY | {"model": model})).to_str()))
+    assert counter.count(["a" * 2 * SWITCH_CHARACTERS])[0] > 0
+    assert not counter.is_fast
+
+
+def test_another_tokenizer_is_not_taken_for_the_same() -> None:
+    more = document(train_tokenizer())
+    more["added_tokens"].append(more["added_tokens"][-1] | {"id": 301, "content": "fn main"})
+    assert FastTokenizer.of(more, text_tokenizer(document(train_tokenizer()))) is None
+
+
+def test_one_difference_and_the_faster_one_is_given_up_for_good() -> None:
+    plain = document(train_tokenizer())
+    joined = Tokenizer.from_str(json.dumps(plain))
+    joined.add_tokens([AddedToken("é", special=False)])
+    counter = TokenCounter(plain)
+    expected = counter.count(["é", "x"])
+    counter._fast = FastTokenizer.of(plain | {"added_tokens": plain["added_tokens"][-1:]}, joined)
+    assert counter.count(["x"]) == expected[1:]
+    assert counter.is_fast
+    assert counter.count(["é", "x"]) == expected
+    assert not counter.is_fast
 
 
 def test_the_digest_is_the_files(tmp_path: Path) -> None:

@@ -13,15 +13,25 @@ from repoloom_api.catalogue import DeduplicateParams, SplitParams, WriteOutputPa
 from repoloom_stages import deduplicate, split, write_output
 from repoloom_stages.errors import BadInput
 from repoloom_stages.novelty import code_lines
+from repoloom_stages.sentinels import FAMILIES, TEXT, Parts, Sentinels, arrange
 from repoloom_stages.stage import Outputs
 from support import samples
 
 SPLITS = ("train", "validation", "test")
+CONTROLS = Sentinels(*FAMILIES[0], control=True)
 HELD_OUT = [{"start": 2, "end": 2, "group": "c" * 40}]
 
 
-def params(format_: str = "records") -> WriteOutputParams:
-    return WriteOutputParams.model_validate({"name": "out", "format": {format_: {}}, "sources": [samples.SOURCE]})
+BEFORE_TEXT = (
+    *("id", "kind", "view", "recipe", "granularity", "name", "crate", "module", "repo", "commit", "committed_at"),
+    *("split", "lang", "license", "source"),
+)
+AFTER_TEXT = ("novel", "controls", "tokens", "complete", "parsed")
+
+
+def params(format_: str = "records", shape: str = "text") -> WriteOutputParams:
+    given = {"name": "out", "format": {format_: {}}, "shape": shape, "sources": [samples.SOURCE]}
+    return WriteOutputParams.model_validate(given)
 
 
 def run(
@@ -32,6 +42,7 @@ def run(
     shards: int = 1,
     refused: tuple[Any, ...] = (),
     sides: dict[str, str] | None = None,
+    shape: str = "text",
 ) -> Outputs:
     """Write records after `deduplicate` and `split`, or on sides given by path."""
     roles = samples.shards(folder / "in", records, shards)
@@ -39,12 +50,15 @@ def run(
     samples.run(deduplicate, DeduplicateParams(), roles, folder / "deduplicate")
     roles["copies"] = (folder / "deduplicate/copies",)
     if sides is None:
-        samples.run(split, SplitParams(validation_percent=5.0, test_percent=10.0), roles, folder / "split")
+        roles["sides"] = samples.sides(folder / "in", records)
+        samples.run(split, SplitParams(), roles, folder / "split")
         roles["splits"] = (folder / "split/splits",)
     else:
         table = [{"id": one["id"], "split": sides[one["source"][0]["path"]]} for one in records]
         roles["splits"] = (samples.written(folder / "in/splits", "ids.jsonl.zst", table),)
-    return samples.run(write_output, params(format_), samples.of_source(folder / "commit", roles), folder / "out")
+    return samples.run(
+        write_output, params(format_, shape), samples.of_source(folder / "commit", roles), folder / "out"
+    )
 
 
 def rows(folder: Path, split_: str) -> list[dict[str, Any]]:
@@ -67,10 +81,11 @@ def test_each_record_is_written_once_or_dropped_for_one_reason(tmp_path: Path) -
     shown = samples.record("z/train.py", "shared = 1\n", split="train", recipe="other")
     roles = samples.shards(tmp_path / "in", [*records, leak])
     everything = samples.shards(tmp_path / "all", [*records, leak, shown])
+    everything["sides"] = samples.sides(tmp_path / "all", records)
     roles["refused"] = samples.refused(tmp_path / "in", records[3])
     samples.run(deduplicate, DeduplicateParams(), roles, tmp_path / "deduplicate")
     roles["copies"] = (tmp_path / "deduplicate/copies",)
-    samples.run(split, SplitParams(validation_percent=5.0, test_percent=10.0), everything, tmp_path / "split")
+    samples.run(split, SplitParams(), everything, tmp_path / "split")
     roles["splits"] = (tmp_path / "split/splits",)
     outputs = samples.run(write_output, params(), samples.of_source(tmp_path / "commit", roles), tmp_path / "out")
     written = [row["id"] for split_ in SPLITS for row in rows(tmp_path, split_)]
@@ -127,10 +142,61 @@ def test_parquet_and_json_lines_hold_the_same(tmp_path: Path, format_: str) -> N
 def test_records_are_published_without_what_is_internal(tmp_path: Path) -> None:
     run(tmp_path, mixed(1))
     (row,) = rows(tmp_path, "train")
-    assert list(row) == [
-        *("id", "kind", "recipe", "granularity", "name", "repo", "commit", "committed_at", "split", "lang", "license"),
-        *("source", "text", "novel", "tokens", "complete", "parsed"),
-    ]
+    assert list(row) == [*BEFORE_TEXT, "text", *AFTER_TEXT]
+
+
+PAIR = {"prompt_end": len("ask\n"), "text": "ask\nanswer\n", "rejected": "wrong\n", "code_start": 4, "code_end": 11}
+PAIRS = {
+    "promptCompletion": {"prompt": "ask\n", "completion": "answer\n"},
+    "preference": {"prompt": "ask\n", "chosen": "answer\n", "rejected": "wrong\n"},
+}
+
+
+@pytest.mark.parametrize("shape", PAIRS)
+def test_pairs_are_published_in_columns_as_trainers_name_them(tmp_path: Path, shape: str) -> None:
+    novel = [{"start": 1, "end": 1, "group": "c" * 40}]
+    record = samples.record("a.py", "answer\n", split="test", novel=novel, shape=shape) | PAIR
+    run(tmp_path, [record], shape=shape)
+    (row,) = rows(tmp_path, "test")
+    assert list(row) == [*BEFORE_TEXT, *PAIRS[shape], *AFTER_TEXT]
+    assert {name: row[name] for name in PAIRS[shape]} == PAIRS[shape]
+    joined = row["prompt"] + row.get("completion", row.get("chosen"))
+    assert novel_texts(row | {"text": joined}) == [("answer\n", "c" * 40)]
+    assert pq.read_table(tmp_path / "out/output/out/test.parquet").to_pylist() == [row]
+    (summary,) = samples.lines(tmp_path / "out/summary/samples.jsonl.zst")
+    assert summary["bytes"] == sum(len(text) for text in PAIRS[shape].values())
+
+
+def test_control_tokens_move_with_the_tags(tmp_path: Path) -> None:
+    text, controls = arrange(Parts("one\n", "two\n", "three\n"), CONTROLS, suffix_first=False)
+    record = samples.record("a.py", text, split="train", view="fill-in-middle", controls=controls)
+    for format_ in ("records", "taggedText"):
+        run(tmp_path / format_, [record], format_=format_)
+        (row,) = rows(tmp_path / format_, "train")
+        assert tuple(row["text"][one["start"] : one["end"]] for one in row["controls"]) == CONTROLS.all
+
+
+@pytest.mark.parametrize("sentinels", [CONTROLS, TEXT], ids=["controls", "text"])
+@pytest.mark.parametrize("suffix_first", [False, True])
+def test_novel_lines_around_a_middle_keep_their_numbers(
+    tmp_path: Path, sentinels: Sentinels, suffix_first: bool
+) -> None:
+    text, controls = arrange(Parts("one\ntw", "o\nthree", "\nfour\n"), sentinels, suffix_first=suffix_first)
+    novel = [{"start": 2, "end": 2, "group": "c" * 40}, {"start": 4, "end": 4, "group": "d" * 40}]
+    record = samples.record("a.py", text, split="test", view="fill-in-middle", controls=controls, novel=novel)
+    run(tmp_path, [record])
+    shown = novel_texts(rows(tmp_path, "test")[0])
+    assert ("four\n", "d" * 40) in shown
+    assert next(text for text, group in shown if group == "c" * 40) in ("tw", "two\n")
+
+
+@pytest.mark.parametrize("suffix_first", [False, True])
+def test_training_on_a_text_with_a_middle_teaches_the_lines_it_was_cut_in(tmp_path: Path, suffix_first: bool) -> None:
+    text, controls = arrange(Parts("known = 1\nalso_", "known = 2\nlas", "t = 3\n"), TEXT, suffix_first=suffix_first)
+    trained = samples.record("z.py", text, view="fill-in-middle", controls=controls)
+    held = samples.record("a.py", "known = 1\nalso_known = 2\nlast = 3\nnew = 4\n")
+    run(tmp_path, [trained, held], sides={"z.py": "train", "a.py": "test"})
+    assert novel_texts(rows(tmp_path, "test")[0]) == [("new = 4\n", "a.py")]
 
 
 def test_a_record_without_a_commit_stands_in_the_snapshot_of_its_source(tmp_path: Path) -> None:
@@ -219,7 +285,7 @@ def test_spans_move_with_the_tags(tmp_path: Path) -> None:
     (row,) = rows(tmp_path, "validation")
     assert row["text"] == "<code>\n\nnew = 1\nold = 2\n\n</code>"
     assert novel_texts(row) == [("new = 1\n", "c" * 40)]
-    assert list(row) == ["id", "text", "novel"]
+    assert list(row) == ["id", "text", "novel", "controls"]
 
 
 def test_a_line_counts_once_though_file_and_function_show_it(tmp_path: Path) -> None:
@@ -292,6 +358,9 @@ def test_the_summary_says_what_was_written(tmp_path: Path) -> None:
         "path": "a.py",
         "start": 4,
         "end": 5,
+        "shape": "text",
+        "view": "plain",
+        "shown": [["a.py", 4, 5]],
         "content": record["source"][0]["sha256"],
         "bytes": len("<code>\nold\nnew ä\n\n</code>".encode()),
         "novel_lines": 1,

@@ -7,10 +7,10 @@ from pydantic import ValidationError
 
 from repoloom.commands.run import make_plan
 from repoloom.documents import read_resources, read_settings
-from repoloom_api.plan import Plan
 from repoloom_api.resources import InvalidResource, Resource
 from repoloom_api.runs import Pins
 from repoloom_api.settings import SettingsConfig
+from repoloom_api.tasks import Plan
 from repoloom_api.v1alpha1.common import ObjectMeta
 from repoloom_operator.causes import Cause
 from repoloom_operator.render import MissingSettings, Rendered

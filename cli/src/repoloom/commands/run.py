@@ -21,10 +21,12 @@ from repoloom.results import export
 from repoloom.runner import Runner, TaskFailed
 from repoloom_api.artifacts import run_name
 from repoloom_api.catalogue import CATALOGUE
-from repoloom_api.plan import Plan, plan, source_pin
+from repoloom_api.plan import plan
+from repoloom_api.plan_dataset import source_pin
 from repoloom_api.resources import Fault, InvalidResource, Resource
 from repoloom_api.runs import Pins, Result, RunRecord
 from repoloom_api.settings import SettingsConfig
+from repoloom_api.tasks import Plan
 from repoloom_api.v1alpha1 import DatasetBuild, FineTune
 from repoloom_stages.artifact_store import ArtifactStore
 from repoloom_stages.errors import BadInput, GateNotMet

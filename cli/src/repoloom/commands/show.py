@@ -13,9 +13,9 @@ from repoloom.documents import read_resources, read_settings
 from repoloom.results import explain as explain_sample
 from repoloom.results import find_results, run_records, sample_texts, stats_of
 from repoloom_api.catalogue import CATALOGUE
-from repoloom_api.plan import Plan, Task
 from repoloom_api.runs import Pins, Result
 from repoloom_api.settings import SettingsConfig
+from repoloom_api.tasks import Plan, Task
 from repoloom_stages.artifact_store import ArtifactStore
 from repoloom_stages.lookup import Found, Lookup, Unknown
 
@@ -124,6 +124,10 @@ def _inspect_dataset(console: Console, artifacts: ArtifactStore, result: Result,
         for split, numbers in splits["splits"].items():
             table.add_row(output, split, *(f"{numbers[one]:,}" for one in ("samples", "tokens", "bytes")))
     console.print(table)
+    for one in stats.get("coverage", []):
+        name = f"{one['output']}/{one['recipe'] or '*'} from {one['source']}"
+        shown = f"{one['coverage']:.1%} of training bytes, {one['duplication']:.2f} times"
+        console.print(f"  {name}: {shown}", highlight=False)
     for step in stats["dropped"]:
         reasons = ", ".join(f"{reason} {number:,}" for reason, number in step["reasons"].items())
         console.print(f"  {step['stage']} {step['label']}: dropped {reasons}", highlight=False)

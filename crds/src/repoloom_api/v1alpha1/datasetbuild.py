@@ -4,20 +4,17 @@ sources ─ recipes (keep → make → chunk) ─ refine (gates → deduplicate 
 """
 
 from collections.abc import Iterator
-from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
 from repoloom_api.base import (
     Items,
-    Lax,
     Model,
     Path,
     Raw,
     Rule,
     blocks,
-    distinct,
     named,
     only_one,
     ordered,
@@ -25,6 +22,7 @@ from repoloom_api.base import (
 )
 from repoloom_api.v1alpha1.common import Empty, Glob, HuggingFaceModel, Name, ObjectMeta, Percent, Revision, Schedule
 from repoloom_api.v1alpha1.conditions import DatasetBuildStatus
+from repoloom_api.v1alpha1.recipes import Chunk, Recipe, Shape
 
 RESERVED_OUTPUT = "collected"
 """What was collected always lies in a folder of this name beside the outputs."""
@@ -47,6 +45,37 @@ def _sources_exist(raw: Raw) -> Iterator[Path]:
 def _recipes_exist(raw: Any, field: str, known: list[str] | None) -> Iterator[Path]:
     for position, block in blocks(raw, field):
         yield from ((field, position, "recipes", index) for index in unknown_names(block.get("recipes"), known))
+
+
+def _shapes(raw: Raw) -> dict[str, str]:
+    """Recipes by name, each with the block that decides its shape, or nothing where it makes text."""
+    written = {block["name"]: block for _, block in blocks(raw, "recipes") if isinstance(block.get("name"), str)}
+    return {
+        name: next((field for field in ("codeQuestions", "codeContrasts") if block.get(field) is not None), "")
+        for name, block in written.items()
+    }
+
+
+def _shapes_of_outputs(raw: Raw) -> Iterator[tuple[int, Raw, list[str]]]:
+    """Each output with its position, and the shapes of its recipes as far as they are known."""
+    shapes = _shapes(raw)
+    for position, output in blocks(raw, "outputs"):
+        names = output.get("recipes")
+        known = names if isinstance(names, list) else []
+        yield position, output, [shapes[name] for name in known if isinstance(name, str) and name in shapes]
+
+
+def _mixed_shapes(raw: Raw) -> Iterator[Path]:
+    for position, _, shapes in _shapes_of_outputs(raw):
+        if len(set(shapes)) > 1:
+            yield "outputs", position, "recipes"
+
+
+def _pairs_as_text(raw: Raw) -> Iterator[Path]:
+    for position, output, shapes in _shapes_of_outputs(raw):
+        written = output.get("format")
+        if any(shapes) and isinstance(written, dict) and written.get("records") is None:
+            yield "outputs", position, "format"
 
 
 def _shares_add_up(raw: Raw) -> Iterator[Path]:
@@ -79,6 +108,20 @@ _JUDGED_RECIPES_EXIST = Rule(
     "self.refine.gates.all(g, !has(g.recipes) || g.recipes.all(n, n in known)))",
     lambda raw: (("refine", *path) for path in _recipes_exist(raw.get("refine"), "gates", named(raw, "recipes"))),
 )
+_ONE_SHAPE_EACH = Rule(
+    "the recipes of an output must make one shape of record: text, prompts with completions, or preferences",
+    "[self.recipes.filter(r, has(r.codeQuestions)).map(r, r.name), "
+    "self.recipes.filter(r, has(r.codeContrasts)).map(r, r.name)].all(names, !has(self.outputs) || "
+    "self.outputs.all(o, o.recipes.all(n, n in names) || !o.recipes.exists(n, n in names)))",
+    _mixed_shapes,
+)
+_TEXT_FORMATS_TAKE_TEXT = Rule(
+    "the formats text and taggedText take no prompts with completions and no preferences",
+    "[self.recipes.filter(r, has(r.codeQuestions) || has(r.codeContrasts)).map(r, r.name)].all(names, "
+    "!has(self.outputs) || self.outputs.all(o, !has(o.format) || has(o.format.records) || "
+    "!o.recipes.exists(n, n in names)))",
+    _pairs_as_text,
+)
 _SHARES_ADD_UP = Rule(
     "trainPercent, validationPercent and testPercent must add up to 100",
     "double(self.trainPercent) + double(self.validationPercent) + double(self.testPercent) == 100.0",
@@ -110,8 +153,20 @@ class Code(Model):
     """Larger files are left out and counted."""
 
 
+class Layer(Model):
+    """A layer of the repository's architecture: a name for some of its paths."""
+
+    name: Name
+    """Name of the layer."""
+
+    paths: Items[Glob] = Field(min_length=1, max_length=16)
+    """Files that match one of these belong to it."""
+
+
 class Repository(Model):
     """A git repository and what to read of it."""
+
+    keyed_by_name: ClassVar = ("layers",)
 
     url: RepositoryUrl
     """Where it is cloned from over HTTPS."""
@@ -121,6 +176,9 @@ class Repository(Model):
 
     code: Code = Code()
     """Its source files."""
+
+    layers: Items[Layer] = Field(default=(), max_length=32)
+    """Its layers; a file belongs to the first that lists it."""
 
 
 class Source(Model):
@@ -145,112 +203,6 @@ class Tokenizer(Model):
 
     tiny: Empty | None = None
     """The tokenizer of the small Llama that Repoloom ships."""
-
-
-class Keep(Model):
-    """Which inputs a recipe takes; what it drops is counted by reason."""
-
-    rules: ClassVar = (ordered("minBytes", "maxBytes"),)
-
-    include: Items[Glob] = Field(default=(), max_length=64)
-    """Only paths that match one of these; empty means all."""
-
-    exclude: Items[Glob] = Field(default=(), max_length=64)
-    """Paths that match one of these are dropped."""
-
-    min_bytes: int = Field(default=0, ge=0, le=50_000_000)
-    """Smaller files are dropped."""
-
-    max_bytes: int = Field(default=50_000_000, ge=1, le=50_000_000)
-    """Larger files are dropped."""
-
-
-class Chunk(Model):
-    """How long texts are cut: between syntax nodes, never inside one that fits."""
-
-    max_tokens: int = Field(default=4096, ge=64, le=1_048_576)
-    """No sample is longer, counted by the build's tokenizer over the whole text, header included."""
-
-
-class HeaderField(StrEnum):
-    """What a header can say about a sample."""
-
-    REPOSITORY = "repository"
-    FILE = "file"
-    LANGUAGE = "language"
-    KIND = "kind"
-    NAME = "name"
-    BYTES = "bytes"
-    DOC = "doc"
-
-
-class HeaderFields(Model):
-    """Which fields the header shows, in this order; those a sample lacks are left out."""
-
-    rules: ClassVar = (distinct("fields"),)
-
-    fields: Items[Lax[HeaderField]] = Field(default=(HeaderField.FILE,), min_length=1, max_length=8)
-    """Fields in the order written."""
-
-
-class Header(Model):
-    """What stands before the code of a sample."""
-
-    rules: ClassVar = (only_one("none", "comment", "tags"),)
-
-    none: Empty | None = None
-    """Nothing."""
-
-    comment: HeaderFields | None = None
-    """Comment lines in the file's own language."""
-
-    tags: HeaderFields | None = None
-    """A `<path>` block, with the code in a `<file>` block after it."""
-
-
-class Granularity(StrEnum):
-    """What one sample holds."""
-
-    FILE = "file"
-    FUNCTION = "function"
-    STRUCT = "struct"
-    ENUM = "enum"
-    TRAIT = "trait"
-    IMPL = "impl"
-    CLASS = "class"
-
-
-class CodeUnits(Model):
-    """One sample for each unit of code: whole files, or the items in them."""
-
-    rules: ClassVar = (distinct("granularities"),)
-
-    granularities: Items[Lax[Granularity]] = Field(default=(Granularity.FILE,), min_length=1, max_length=7)
-    """What counts as a unit; a language without such items has no units of that kind."""
-
-    header: Header = Header(comment=HeaderFields())
-    """What stands before the code."""
-
-
-class Recipe(Model):
-    """A way to make samples; each recipe makes one shape of record."""
-
-    rules: ClassVar = (only_one("codeUnits"),)
-
-    name: Name
-    """Name of the recipe, which its records carry."""
-
-    from_: Items[Name] = Field(default=(), alias="from", max_length=64)
-    """Sources to read; empty means all."""
-
-    keep: Keep = Keep()
-    """Which inputs to take."""
-
-    chunk: Chunk | None = None
-    """How long texts are cut; left out, the build's `chunk` holds."""
-
-    code_units: CodeUnits | None = None
-    """One sample for each unit of code."""
 
 
 class GateRequirements(Model):
@@ -384,6 +336,8 @@ class DatasetBuildSpec(Model):
         _SOURCES_EXIST,
         _RECIPES_EXIST,
         _JUDGED_RECIPES_EXIST,
+        _ONE_SHAPE_EACH,
+        _TEXT_FORMATS_TAKE_TEXT,
     )
 
     sources: Items[Source] = Field(min_length=1, max_length=64)
@@ -414,6 +368,10 @@ class DatasetBuildSpec(Model):
     def effective_outputs(self) -> Items[Output]:
         """The outputs written down, or one per recipe."""
         return self.outputs or tuple(Output(name=recipe.name, recipes=(recipe.name,)) for recipe in self.recipes)
+
+    def shape(self, output: Output) -> Shape:
+        """What the records of an output hold, all of them."""
+        return next(recipe.shape for recipe in self.recipes if recipe.name in output.recipes)
 
 
 class DatasetBuild(Model):

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from repoloom_api import API_VERSION
-from repoloom_api.plan import Plan
 from repoloom_api.settings import SettingsConfig
+from repoloom_api.tasks import Plan
 from repoloom_operator import labels
 from repoloom_operator.render.config_map import config_map
 from repoloom_operator.render.steps import Kind, Step, steps

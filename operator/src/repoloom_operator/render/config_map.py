@@ -3,8 +3,8 @@
 from typing import Any, Final
 
 from repoloom_api.artifacts import canonical_json, sha256_of
-from repoloom_api.plan import Plan
 from repoloom_api.resources import Fault, InvalidResource
+from repoloom_api.tasks import Plan
 from repoloom_operator.render.pods import PINS_FILE, PLAN_FILE
 from repoloom_operator.run import Run
 

@@ -41,7 +41,7 @@ def command(step: Step, steps: tuple[Step, ...], run: str, store: ObjectStore) -
     if step.kind is Kind.SHARDS:
         words += ["--shards", f"{{{{inputs.parameters.{SHARDS_PARAMETER}}}}}"]
     for other in steps:
-        if other.kind is step.prepares:
+        if other.name == step.prepares:
             words += _look_ahead(other)
     if step.credentials:
         words += ["--connections", CONNECTIONS_FOLDER]
@@ -49,9 +49,10 @@ def command(step: Step, steps: tuple[Step, ...], run: str, store: ObjectStore) -
 
 
 def _look_ahead(prepared: Step) -> list[str]:
+    among = [word for task in prepared.tasks for word in ("--among", task)]
     if prepared.kind is Kind.SHARDS:
-        return ["--list-shards", SHARD_GROUPS_FILE, "--shard-groups", str(prepared.pods)]
-    return ["--missing", MISSING_FILE, *(word for task in prepared.tasks for word in ("--among", task))]
+        return ["--list-shards", SHARD_GROUPS_FILE, "--shard-groups", str(prepared.pods), *among]
+    return ["--missing", MISSING_FILE, *among]
 
 
 def secret_folders(step: Step, settings: SettingsConfig) -> tuple[SecretFolder, ...]:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from repoloom_api.catalogue import CATALOGUE
-from repoloom_api.plan import Placement, Plan, Task
 from repoloom_api.settings import SettingsConfig
+from repoloom_api.tasks import Placement, Plan, Task
 
 USUAL_PODS = 6
 """What a run may come to where the settings do not say how many pods share its shards."""
@@ -25,6 +25,8 @@ class Kind(StrEnum):
     """They reach hosts beside the object store."""
     SHARDS = "shards"
     """They run once for each shard; the shards are dealt to several pods."""
+    LINK = "link"
+    """They need all shards, and later shards need them."""
     ACCELERATE = "accelerate"
     """They need an accelerator; the step is left out when all are found done."""
     FINISH = "finish"
@@ -50,43 +52,104 @@ class Step:
     """Pool it runs on; none is any node."""
     pods: int = 1
     """At most so many."""
-    prepares: Kind | None = None
+    prepares: str | None = None
     """The step that it looks ahead for: it lists the shards, or says whether anything is left to accelerate."""
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Tasks that may share a pod, once everything is collected."""
+
+    name: str
+    kind: Kind
+    tasks: list[Task]
 
 
 def steps(plan: Plan, settings: SettingsConfig) -> tuple[Step, ...]:
     """The steps of a plan, each after those it needs."""
-    of_kind = {kind: [task for task in plan.tasks if _kind(task) is kind] for kind in Kind}
-    collecting = _collecting(plan, settings, of_kind[Kind.COLLECT])
+    groups = _groups(plan)
+    collecting = _collecting(plan, settings, _collected(plan), groups)
     before = tuple(step.name for step in collecting)
+    shard_pods = _shard_pods(settings, len(collecting), groups)
     result = list(collecting)
-    for kind in (Kind.SHARDS, Kind.ACCELERATE, Kind.FINISH):
-        if of_kind[kind]:
-            pods = _shard_pods(settings, len(collecting)) if kind is Kind.SHARDS else 1
-            result.append(_step(plan, settings, kind, of_kind[kind], name=kind, after=before, pods=pods))
-            before = (kind.value,)
+    for number, group in enumerate(groups):
+        following = groups[number + 1] if group.kind is Kind.LINK else None
+        result.append(
+            _step(
+                plan,
+                settings,
+                group.kind,
+                group.tasks,
+                name=group.name,
+                after=before,
+                pods=shard_pods if group.kind is Kind.SHARDS else 1,
+                prepares=following.name if following else None,
+            )
+        )
+        before = (group.name,)
     return tuple(result)
 
 
-def _kind(task: Task) -> Kind:
-    stage = CATALOGUE[task.stage]
-    if stage.network:
-        return Kind.COLLECT
-    if task.fan_out:
-        return Kind.SHARDS
-    return Kind.ACCELERATE if stage.accelerator else Kind.FINISH
+def _collected(plan: Plan) -> list[Task]:
+    return [task for task in plan.tasks if CATALOGUE[task.stage].network]
 
 
-def _shard_pods(settings: SettingsConfig, collecting: int) -> int:
-    return settings.defaults.shard_pods or max(LEAST_SHARD_PODS, USUAL_PODS - collecting - 1)
+def _groups(plan: Plan) -> list[_Group]:
+    """What comes after collecting: rounds of shards, with what links one round to the next, then all else."""
+    rounds = _rounds(plan)
+    linking = _needed_by_shards(plan)
+    result = []
+    for number in range(max(rounds.values(), default=0) + 1):
+        in_round = [task for task in plan.tasks if rounds.get(task.name) == number]
+        result.append(_Group(_numbered(Kind.SHARDS, number), Kind.SHARDS, [task for task in in_round if task.fan_out]))
+        links = [task for task in in_round if task.name in linking]
+        result.append(_Group(_numbered(Kind.LINK, number), Kind.LINK, links))
+    rest = [task for task in plan.tasks if task.name in rounds and not task.fan_out and task.name not in linking]
+    for kind, accelerated in ((Kind.ACCELERATE, True), (Kind.FINISH, False)):
+        tasks = [task for task in rest if CATALOGUE[task.stage].accelerator is accelerated]
+        result.append(_Group(kind.value, kind, tasks))
+    return [group for group in result if group.tasks]
 
 
-def _collecting(plan: Plan, settings: SettingsConfig, tasks: list[Task]) -> list[Step]:
+def _rounds(plan: Plan) -> dict[str, int]:
+    """In which round of shards a task runs, or after which: one more for each task that it takes all shards through.
+    Tasks that collect are in none.
+    """
+    rounds: dict[str, int] = {}
+    for task in plan.tasks:
+        if not CATALOGUE[task.stage].network:
+            needs = [plan.task(name) for name in plan.needs(task) if name in rounds]
+            rounds[task.name] = max(
+                (rounds[need.name] + bool(task.fan_out and not need.fan_out) for need in needs), default=0
+            )
+    return rounds
+
+
+def _needed_by_shards(plan: Plan) -> set[str]:
+    """Tasks that take no shards one by one, and that tasks which do need, directly or not."""
+    needed: set[str] = set()
+    for task in reversed(plan.tasks):
+        if task.fan_out or task.name in needed:
+            needed.update(plan.needs(task))
+    return {task.name for task in plan.tasks if task.name in needed and not task.fan_out}
+
+
+def _numbered(kind: Kind, number: int) -> str:
+    return kind.value if number == 0 else f"{kind.value}-{number + 1}"
+
+
+def _shard_pods(settings: SettingsConfig, collecting: int, groups: list[_Group]) -> int:
+    sharding = sum(group.kind is Kind.SHARDS for group in groups)
+    left = USUAL_PODS - collecting - (len(groups) - sharding)
+    return settings.defaults.shard_pods or max(LEAST_SHARD_PODS, left // max(1, sharding))
+
+
+def _collecting(plan: Plan, settings: SettingsConfig, tasks: list[Task], later: list[_Group]) -> list[Step]:
     """One step for each set of credentials; the one that looks ahead comes after all whose artifacts that takes."""
     groups = _by_credentials(plan, settings, tasks)
-    prepared, wanted = _look_ahead(plan)
+    prepared, wanted = _look_ahead(plan, later)
     looking = [number for number, group in enumerate(groups) if wanted & {task.name for task in group}]
-    names = [Kind.COLLECT if number == 0 else f"{Kind.COLLECT}-{number + 1}" for number in range(len(groups))]
+    names = [_numbered(Kind.COLLECT, number) for number in range(len(groups))]
     result = []
     for number, group in enumerate(groups):
         last = bool(looking) and number == looking[-1]
@@ -107,13 +170,14 @@ def _by_credentials(plan: Plan, settings: SettingsConfig, tasks: list[Task]) -> 
     return list(groups.values())
 
 
-def _look_ahead(plan: Plan) -> tuple[Kind | None, set[str]]:
-    """What is to be prepared, and the tasks whose artifacts that takes."""
-    listers = {task.fan_out for task in plan.tasks if task.fan_out}
-    if listers:
-        return Kind.SHARDS, listers
-    accelerated = [task for task in plan.tasks if _kind(task) is Kind.ACCELERATE]
-    return (Kind.ACCELERATE if accelerated else None), {need for task in accelerated for need in plan.needs(task)}
+def _look_ahead(plan: Plan, later: list[_Group]) -> tuple[str | None, set[str]]:
+    """The step that is to be prepared first, and the tasks whose artifacts that takes."""
+    for group in later:
+        if group.kind is Kind.SHARDS:
+            return group.name, {task.fan_out for task in group.tasks if task.fan_out}
+        if group.kind is Kind.ACCELERATE:
+            return group.name, {need for task in group.tasks for need in plan.needs(task)}
+    return None, set()
 
 
 def _step(
@@ -125,10 +189,10 @@ def _step(
     name: str,
     after: tuple[str, ...],
     pods: int = 1,
-    prepares: Kind | None = None,
+    prepares: str | None = None,
 ) -> Step:
     return Step(
-        name=str(name),
+        name=name,
         kind=kind,
         tasks=tuple(task.name for task in tasks),
         after=after,

@@ -103,7 +103,7 @@ def _dag(steps: tuple[Step, ...]) -> Any:
 
 def _dag_task(step: Step, steps: tuple[Step, ...]) -> Any:
     by_name = {other.name: other for other in steps}
-    prepared_by = next((other.name for other in steps if other.prepares is step.kind), None)
+    prepared_by = next((other.name for other in steps if other.prepares == step.name), None)
     shards = step.kind is Kind.SHARDS
     return _model(
         argo.IoArgoprojWorkflowV1alpha1DAGTask,
@@ -139,7 +139,7 @@ def _template(step: Step, steps: tuple[Step, ...], run: Run, target: Target) -> 
         name=step.name,
         metadata=_model(argo.IoArgoprojWorkflowV1alpha1Metadata, labels=_pod_labels(step, run)),
         inputs=_inputs(step),
-        outputs=_outputs(step),
+        outputs=_outputs(step, steps),
         node_selector=dict(pool.node_selector) or None,
         tolerations=[_model(argo.Toleration, **one.model_dump(mode="json")) for one in pool.tolerations] or None,
         priority_class_name=pool.priority_class_name,
@@ -163,15 +163,16 @@ def _inputs(step: Step) -> Any:
     return _model(argo.IoArgoprojWorkflowV1alpha1Inputs, parameters=[parameter])
 
 
-def _outputs(step: Step) -> Any:
+def _outputs(step: Step, steps: tuple[Step, ...]) -> Any:
     """What a step found out for one that follows. Without a default, a pod that failed would fail once more over it."""
     found = {
         Kind.SHARDS: (pods.SHARDS_PARAMETER, pods.SHARD_GROUPS_FILE, "[]"),
         Kind.ACCELERATE: (pods.MISSING_PARAMETER, pods.MISSING_FILE, "true"),
     }
-    if step.prepares not in found:
+    prepared = next((other for other in steps if other.name == step.prepares), None)
+    if prepared is None:
         return None
-    name, path, default = found[step.prepares]
+    name, path, default = found[prepared.kind]
     source = _model(argo.IoArgoprojWorkflowV1alpha1ValueFrom, path=path, default=default)
     parameter = _model(argo.IoArgoprojWorkflowV1alpha1Parameter, name=name, value_from=source)
     return _model(argo.IoArgoprojWorkflowV1alpha1Outputs, parameters=[parameter])

@@ -1,0 +1,197 @@
+"""Stage `code-questions`: prompts and completions made of the index and its links alone, on one shard.
+
+Instructions ask for code, documentation, members, places or calls; reasoning asks how a call comes from one function to
+another and what a change touches, and answers in steps. An answer is written from facts and read back against them: a
+name in it that the snapshot does not have drops the pair. Prompts open with the name of what they ask about, so that no
+opening is frequent.
+"""
+
+from collections.abc import Iterator
+
+from repoloom_api.catalogue import CodeQuestionsParams
+from repoloom_api.v1alpha1.recipes import Shape
+from repoloom_stages.code_file import CodeFile, code_files, count_files
+from repoloom_stages.facts import Item
+from repoloom_stages.headers import repository_name
+from repoloom_stages.keep import Kept
+from repoloom_stages.links import GraphItem, LinkedItem
+from repoloom_stages.neighbourhood import Neighbourhood
+from repoloom_stages.pairs import Pair, PairWriter
+from repoloom_stages.records import Record, id_of, read_records, write_records
+from repoloom_stages.stage import Inputs, Outputs
+from repoloom_stages.tokens import TokenCounter
+
+KIND = "code-question"
+
+PROGRESS_FILES = 20
+MOST_NAMES = 30
+"""In one answer. What is called from more places is known to everybody, and a list of them teaches nothing."""
+
+CODE_KINDS = {"function": "function", "struct": "type", "enum": "type", "class": "type", "interface": "type"}
+
+
+def run(params: CodeQuestionsParams, inputs: Inputs, outputs: Outputs) -> None:
+    """Write `records/` and `ids/` of the roles `files`, `index`, `places`, `links`, `graph` and `tokenizer`.
+
+    Counted are questions; a file that `keep` leaves out counts as one.
+    """
+    writer = PairWriter(params, Shape.PROMPT_COMPLETION, KIND, TokenCounter.load(inputs.one("tokenizer")), outputs)
+    records = outputs.file("records/records.jsonl.zst")
+    write_records(records, _records(params, inputs, writer))
+    write_records(outputs.file("ids/ids.jsonl.zst"), map(id_of, read_records(records)))
+
+
+def _records(params: CodeQuestionsParams, inputs: Inputs, writer: PairWriter) -> Iterator[Record]:
+    kept, total, outputs = Kept(params.keep), count_files(inputs), writer.outputs
+    neighbours = Neighbourhood.read(inputs)
+    for number, file in enumerate(code_files(inputs), start=1):
+        if reason := kept.reason_against(file.about["path"], len(file.source)):
+            outputs.take()
+            outputs.drop(reason)
+        else:
+            yield from writer.records(file, _pairs(params, file, neighbours))
+        if number % PROGRESS_FILES == 0 or number == total:
+            outputs.progress(number, total)
+
+
+def _pairs(params: CodeQuestionsParams, file: CodeFile, neighbours: Neighbourhood) -> Iterator[Pair]:
+    assert file.links is not None  # the planner gives this stage links
+    for item, linked in zip(file.facts["items"], file.links["items"], strict=True):
+        if item["test"] or item["kind"] not in CODE_KINDS or file.why_not(item["start"], item["end"]):
+            continue
+        asked = _Asked(file, item, linked, neighbours)
+        if params.questions.instruction:
+            yield from asked.instructions()
+        if params.questions.reasoning:
+            yield from asked.reasoning()
+
+
+class _Asked:
+    """An item that questions are about."""
+
+    def __init__(self, file: CodeFile, item: Item, linked: LinkedItem, neighbours: Neighbourhood) -> None:
+        self._file, self._item, self._linked, self._neighbours = file, item, linked, neighbours
+        self._path = file.about["path"]
+        self._repository = repository_name(file.about["repo"])
+        self._subject = f"`{linked['id']}`"
+
+    def instructions(self) -> Iterator[Pair]:
+        item = self._item
+        if item["kind"] == "function" and item["body"] < item["end"]:
+            yield self._implement()
+            if item["doc"]:
+                yield self._document()
+        if item["members"] and CODE_KINDS[item["kind"]] == "type":
+            yield self._members()
+        yield self._locate()
+        if 1 < len(self._linked["calls"]) <= MOST_NAMES:
+            yield self._calls()
+
+    def reasoning(self) -> Iterator[Pair]:
+        if len(self._linked["callers"]) > 0 and self._linked["called"] <= MOST_NAMES:
+            yield self._impact()
+        yield from self._ways()
+
+    def _implement(self) -> Pair:
+        said = f"\n\n{self._item['doc']}" if self._item["doc"] else ""
+        language = self._file.about["language"].capitalize()
+        where = f"in `{self._path}` of {self._repository}"
+        signature = f"Signature: `{self._item['signature']}`"
+        prompt = f"{self._subject} {where}: write this {language} function.{said}\n\n{signature}\n\n"
+        start, end = self._item["start"], self._item["end"]
+        code = self._file.code(start, end)
+        place = (len(prompt), len(prompt) + len(code))
+        return self._pair("implement", prompt, code, code=place)
+
+    def _document(self) -> Pair:
+        code = self._item["signature"] + " " + self._file.code(self._item["body"], self._item["end"])
+        prompt = f"{self._subject}: write its documentation in one paragraph.\n\n{_fenced(code, self._file)}\n\n"
+        return self._pair("document", prompt, self._item["doc"] + "\n")
+
+    def _members(self) -> Pair:
+        what = "variants" if self._item["kind"] == "enum" else "fields"
+        lines = [f"- `{name}`: `{type_}`" if type_ else f"- `{name}`" for name, type_ in self._item["members"]]
+        prompt = f"{self._subject}: which {what} does it have, in order?\n\n"
+        shown = self._file.code(self._item["start"], self._item["end"])
+        verified = all(name in shown for name, _ in self._item["members"])
+        return self._pair("members", prompt, "\n".join(lines) + "\n", verified=verified)
+
+    def _locate(self) -> Pair:
+        place, item = self._file.place, self._item
+        belongs = [f"of the module `{place['module']}`"] if place["module"] else []
+        belongs += [f"in the crate `{place['crate']}`"] if place["crate"] else []
+        prompt = f"{self._subject}: what is it, and where in {self._repository} is it defined?\n\n"
+        what = " ".join([*filter(None, (item["visibility"], item["kind"])), *belongs])
+        return self._pair(
+            "locate", prompt, f"`{self._path}`, line {item['start_line']}: {what}.\n\n`{item['signature']}`\n"
+        )
+
+    def _calls(self) -> Pair:
+        called = self._neighbours.known(self._linked["calls"])
+        prompt = f"{self._subject}: which functions of {self._repository} does it call?\n\n"
+        return self._pair("calls", prompt, _listed(called or []), verified=called is not None)
+
+    def _impact(self) -> Pair:
+        known = self._neighbours.known(self._linked["callers"])
+        direct = known or []
+        beyond = {one for caller in direct for one in caller["callers"]} - set(self._linked["callers"])
+        steps = [
+            f"1. Its signature is `{self._item['signature']}` (`{self._path}`, line {self._item['start_line']}).",
+            f"2. Called directly by {_functions(len(direct))}, which pass its arguments or use its result:",
+            _listed(direct, indent="   ").rstrip(),
+        ]
+        if beyond:
+            steps.append(f"3. Those are called by {_functions(len(beyond))} in turn, whose code need not change.")
+        prompt = f"{self._subject}: its signature is to change. What has to be looked at?\n\n"
+        answer = "\n".join([*steps, "", f"So: {len(direct)} to edit, {len(beyond)} to test.\n"])
+        return self._pair("impact", prompt, answer, verified=known is not None)
+
+    def _ways(self) -> Iterator[Pair]:
+        """How a call comes to what is two calls away: the first such way that no direct call shortens."""
+        own = set(self._linked["calls"]) | {self._linked["id"]}
+        for between in self._neighbours.known(self._linked["calls"]) or []:
+            further = next((one for one in between["calls"] if one not in own), None)
+            if further:
+                yield self._way(between, further)
+                return
+
+    def _way(self, between: GraphItem, further: str) -> Pair:
+        prompt = f"{self._subject}: how does a call of it come to `{further}`?\n\n"
+        here = f"`{self._path}`, line {self._item['start_line']}"
+        answer = (
+            f"1. {self._subject} ({here}) does not call `{further}` itself; it calls `{between['id']}`.\n"
+            f"2. `{between['id']}` (`{between['path']}`, line {between['start_line']}) calls `{further}`.\n\n"
+            f"So: {self._subject} → `{between['id']}` → `{further}`.\n"
+        )
+        return self._pair("way", prompt, answer)
+
+    def _pair(
+        self, kind: str, prompt: str, answer: str, *, code: tuple[int, int] = (0, 0), verified: bool = True
+    ) -> Pair:
+        start, end = self._item["start"], self._item["end"]
+        return Pair(
+            kind=kind,
+            name=self._linked["id"],
+            prompt=prompt,
+            answer=answer,
+            origins=[self._file.origin(start, end)],
+            code=code,
+            novel=self._file.novel(start, end) if code != (0, 0) else [],
+            verified=verified,
+        )
+
+
+def _fenced(code: str, file: CodeFile) -> str:
+    """Code in a fence that it cannot end."""
+    fence = "```"
+    while fence in code:
+        fence += "`"
+    return f"{fence}{file.about['language']}\n{code.rstrip()}\n{fence}"
+
+
+def _listed(items: list[GraphItem], indent: str = "") -> str:
+    return "".join(f"{indent}- `{one['id']}` (`{one['path']}`, line {one['start_line']})\n" for one in items)
+
+
+def _functions(number: int) -> str:
+    return f"{number} function{'' if number == 1 else 's'}"

@@ -1,0 +1,111 @@
+"""Files in the order in which they need each other: what is used stands before its users, outside cycles."""
+
+from collections.abc import Iterator, Sequence
+from heapq import heapify, heappop, heappush
+
+Needs = Sequence[Sequence[int]]
+"""By node, the nodes it needs, sorted."""
+
+
+def ordered(needs: Needs) -> list[tuple[int, int]]:
+    """Nodes, each after what it needs, with the number of its cycle, from 1 in that order; 0 for none.
+
+    Of nodes that could be next, the lowest is. In a cycle, the next is one that lacks the fewest of its needs.
+    """
+    parts = _components(needs)
+    part_of = {node: number for number, part in enumerate(parts) for node in part}
+    lacks = [{part_of[one] for node in part for one in needs[node]} - {number} for number, part in enumerate(parts)]
+    users: list[list[int]] = [[] for _ in parts]
+    for number, lacking in enumerate(lacks):
+        for one in lacking:
+            users[one].append(number)
+    ready = [(min(parts[number]), number) for number, lacking in enumerate(lacks) if not lacking]
+    heapify(ready)
+    result: list[tuple[int, int]] = []
+    cycles = 0
+    while ready:
+        _, number = heappop(ready)
+        cycles += len(parts[number]) > 1
+        cycle = cycles if len(parts[number]) > 1 else 0
+        result += [(node, cycle) for node in _within(parts[number], needs)]
+        for user in users[number]:
+            lacks[user].discard(number)
+            if not lacks[user]:
+                heappush(ready, (min(parts[user]), user))
+    return result
+
+
+def _within(part: list[int], needs: Needs) -> Iterator[int]:
+    """The nodes of a cycle, next always one that lacks the fewest of its needs in the cycle."""
+    here = set(part)
+    lacking = {node: {one for one in needs[node] if one in here and one != node} for node in part}
+    users: dict[int, list[int]] = {node: [] for node in part}
+    for node, others in lacking.items():
+        for one in others:
+            users[one].append(node)
+    waiting = [(len(others), node) for node, others in lacking.items()]
+    heapify(waiting)
+    done: set[int] = set()
+    while waiting:
+        number, node = heappop(waiting)
+        if node in done or number != len(lacking[node]):
+            continue
+        done.add(node)
+        yield node
+        for user in users[node]:
+            if user not in done:
+                lacking[user].discard(node)
+                heappush(waiting, (len(lacking[user]), user))
+
+
+def _components(needs: Needs) -> list[list[int]]:
+    """Strongly connected components."""
+    search = _Tarjan(needs)
+    for root in range(len(needs)):
+        search.visit(root)
+    return search.found
+
+
+class _Tarjan:
+    """Tarjan's algorithm without recursion: `work` holds the nodes that are open, with the needs still to follow."""
+
+    def __init__(self, needs: Needs) -> None:
+        self.found: list[list[int]] = []
+        self._needs = needs
+        self._index: dict[int, int] = {}
+        self._low: dict[int, int] = {}
+        self._stack: list[int] = []
+        self._on_stack: set[int] = set()
+
+    def visit(self, root: int) -> None:
+        """Find the components that can be reached from a node."""
+        work = [(root, self._open(root))] if root not in self._index else []
+        while work:
+            node, following = work[-1]
+            for one in following:
+                if one not in self._index:
+                    work.append((one, self._open(one)))
+                    break
+                if one in self._on_stack:
+                    self._low[node] = min(self._low[node], self._index[one])
+            else:
+                work.pop()
+                self._close(node)
+                if work and node in self._on_stack:
+                    above = work[-1][0]
+                    self._low[above] = min(self._low[above], self._low[node])
+
+    def _open(self, node: int) -> Iterator[int]:
+        self._index[node] = self._low[node] = len(self._index)
+        self._stack.append(node)
+        self._on_stack.add(node)
+        return iter(self._needs[node])
+
+    def _close(self, node: int) -> None:
+        """Take a component off the stack, if its first node is closed."""
+        if self._low[node] == self._index[node]:
+            part: list[int] = []
+            while not part or part[-1] != node:
+                part.append(self._stack.pop())
+            self._on_stack.difference_update(part)
+            self.found.append(sorted(part))

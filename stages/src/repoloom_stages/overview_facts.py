@@ -1,0 +1,129 @@
+"""What overviews show of a file: its documentation, what it takes and gives on, and the signatures that others can use.
+
+`code_overviews` gathers them by module and crate; how they are written, `overview_text` says.
+"""
+
+import re
+from collections import Counter
+from typing import TypedDict
+
+from repoloom_stages.facts import IndexedFile, Item
+from repoloom_stages.links import LinkedFile, PlacedFile
+from repoloom_stages.records import Origin
+
+MAX_DOC_CHARACTERS = 200
+
+_SENTENCE = re.compile(r"(.+?[.!?])(\s|$)")
+
+_IN_OTHERS = frozenset({"trait", "interface", "function", "macro", "enum"})
+"""What holds items that are shown with it, or not at all."""
+
+
+class Shown(TypedDict):
+    """An item that an overview shows."""
+
+    kind: str
+    signature: str
+    of: str
+    """The type or module that holds it; empty at the top of a file."""
+    doc: str
+    rank: int
+    id: str
+    origin: Origin
+
+
+class FileOverview(TypedDict):
+    """A file, as overviews show it."""
+
+    path: str
+    language: str
+    doc: str
+    imports: list[str]
+    """Paths as written."""
+    exports: list[str]
+    """Paths that it gives on, as written."""
+    imported_files: list[str]
+    items: list[Shown]
+    hidden: dict[str, int]
+    """Items that only the file itself can use, by kind."""
+    parsed: bool
+
+
+def overview_of(facts: IndexedFile, place: PlacedFile, links: LinkedFile) -> FileOverview:
+    """What is shown of a file; tests are none of it."""
+    items, hidden = [], Counter[str]()
+    for position, item in enumerate(facts["items"]):
+        holder = facts["items"][item["owner"]] if item["owner"] >= 0 else None
+        if item["test"] or (holder and holder["kind"] in _IN_OTHERS) or _is_inherent(item) or _is_given(item, holder):
+            continue
+        if not is_public(item, facts["language"]):
+            hidden[item["kind"]] += 1
+            continue
+        linked = links["items"][position]
+        items.append(
+            Shown(
+                kind=item["kind"],
+                signature=item["signature"],
+                of=_holder_name(holder),
+                doc=first_sentence(item["doc"]),
+                rank=linked["rank"],
+                id=linked["id"],
+                origin=Origin(
+                    path=place["path"],
+                    blob=facts["blob"],
+                    start=item["start_line"],
+                    end=item["end_line"],
+                    sha256=item["sha256"],
+                ),
+            )
+        )
+    return FileOverview(
+        path=place["path"],
+        language=facts["language"],
+        doc=facts["doc"],
+        imports=sorted({one["path"] for one in facts["imports"] if not one["public"]}),
+        exports=sorted({one["path"] for one in facts["imports"] if one["public"]}),
+        imported_files=links["imports"],
+        items=items,
+        hidden=dict(sorted(hidden.items())),
+        parsed=facts["parsed"],
+    )
+
+
+def is_public(item: Item, language: str) -> bool:
+    """Whether other files can use an item, by what its language goes by."""
+    name = re.split(r"[.:]", item["name"])[-1]
+    if item["kind"] == "impl":
+        return True
+    if language == "python":
+        return not name.startswith("_")
+    if language == "go":
+        return name[:1].isupper()
+    if language in ("c", "cpp"):
+        return "static" not in item["modifiers"]
+    return item["visibility"].split("(")[0] in ("pub", "public", "export") or "macro_export" in item["attributes"]
+
+
+def _is_inherent(item: Item) -> bool:
+    """An impl without a trait: its methods are shown, and say whose they are."""
+    return item["kind"] == "impl" and not item["bases"]
+
+
+def _is_given(item: Item, holder: Item | None) -> bool:
+    """What an impl of a trait holds: the trait says that."""
+    return holder is not None and holder["kind"] == "impl" and bool(holder["bases"]) and item["kind"] != "impl"
+
+
+def _holder_name(holder: Item | None) -> str:
+    if holder is None:
+        return ""
+    return holder["type"] or holder["name"]
+
+
+def first_sentence(text: str) -> str:
+    """The first sentence of a documentation, or as many words of it as fit."""
+    found = _SENTENCE.match(text)
+    sentence = found[1] if found else text
+    if len(sentence) <= MAX_DOC_CHARACTERS:
+        return sentence
+    return sentence[:MAX_DOC_CHARACTERS].rpartition(" ")[0] + " …"

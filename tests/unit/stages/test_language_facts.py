@@ -1,0 +1,139 @@
+"""Facts of each language that has a grammar: items, imports and calls of a small text of it; bounds on bad text."""
+
+import hashlib
+import time
+
+import pytest
+
+from repoloom_stages.facts import Facts
+from repoloom_stages.index_code import facts_of
+from support.language_samples import SAMPLES, Sample
+
+WITH_GRAMMAR = ["c", "cpp", "csharp", "go", "java", "javascript", "python", "rust", "tsx", "typescript"]
+
+
+def facts(language: str, text: str) -> Facts:
+    return facts_of(language, text.encode())
+
+
+@pytest.mark.parametrize("language", SAMPLES)
+def test_every_sample_is_of_its_language(language: str) -> None:
+    assert facts(language, SAMPLES[language].text)["parsed"]
+
+
+def test_every_language_with_a_grammar_but_rust_has_a_sample() -> None:
+    assert sorted([*SAMPLES, "rust"]) == WITH_GRAMMAR
+
+
+@pytest.mark.parametrize("language", SAMPLES)
+def test_items_have_their_kind_name_lines_and_documentation(language: str) -> None:
+    sample = SAMPLES[language]
+    found = facts(language, sample.text)["items"]
+    assert [
+        (item["kind"], item["name"], item["start_line"], item["end_line"], item["doc"]) for item in found
+    ] == sample.items
+
+
+@pytest.mark.parametrize("language", SAMPLES)
+def test_items_have_what_is_written_about_them(language: str) -> None:
+    sample = SAMPLES[language]
+    found = {item["name"]: item for item in facts(language, sample.text)["items"]}
+    for name, details in sample.details.items():
+        assert {key: dict(found[name])[key] for key in details} == details, name
+
+
+@pytest.mark.parametrize("language", SAMPLES)
+def test_imports_have_their_path_and_the_name_they_have_here(language: str) -> None:
+    sample = SAMPLES[language]
+    found = facts(language, sample.text)["imports"]
+    assert [(one["path"], one["name"], one["public"]) for one in found] == sample.imports
+
+
+@pytest.mark.parametrize("language", SAMPLES)
+def test_calls_have_their_item_and_how_they_call(language: str) -> None:
+    sample = SAMPLES[language]
+    found = facts(language, sample.text)
+    names = [item["name"] for item in found["items"]] + [""]
+    assert [(names[item], how, name, receiver) for item, _, how, name, receiver in found["calls"]] == sample.calls
+
+
+@pytest.mark.parametrize("language", SAMPLES)
+def test_a_file_has_its_own_documentation(language: str) -> None:
+    assert facts(language, SAMPLES[language].text)["doc"] == SAMPLES[language].doc
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("language", SAMPLES)
+def test_a_byte_order_mark_and_line_endings_change_bytes_only(language: str, mark: str, ending: str) -> None:
+    plain, text = SAMPLES[language].text, mark + SAMPLES[language].text.replace("\n", ending)
+    found, data = facts(language, text), text.encode()
+    keys = ("kind", "name", "start_line", "end_line", "doc", "owner", "members", "attributes", "signature")
+    expected = facts(language, plain)
+    assert [[dict(one)[key] for key in keys] for one in found["items"]] == [
+        [dict(one)[key] for key in keys] for one in expected["items"]
+    ]
+    assert (found["imports"], found["calls"]) == (expected["imports"], expected["calls"])
+    for item in found["items"]:
+        assert item["sha256"] == hashlib.sha256(data[item["start"] : item["end"]]).hexdigest()
+        assert item["start_line"] == data.count(b"\n", 0, item["start"]) + 1
+        assert item["end_line"] == data.count(b"\n", 0, item["end"] - 1) + 1
+        assert item["start"] < item["body"] <= item["end"]
+
+
+@pytest.mark.parametrize("language", SAMPLES)
+def test_items_stand_in_order_and_inside_their_owners(language: str) -> None:
+    items = facts(language, SAMPLES[language].text)["items"]
+    assert [item["start"] for item in items] == sorted(item["start"] for item in items)
+    for number, item in enumerate(items):
+        assert item["owner"] < number
+        if item["owner"] >= 0:
+            owner = items[item["owner"]]
+            assert owner["start"] <= item["start"] < item["end"] <= owner["end"]
+
+
+@pytest.mark.parametrize("language", SAMPLES)
+def test_every_part_of_a_file_has_facts(language: str) -> None:
+    """What people and machines cut off in the middle is no reason to fail."""
+    data = SAMPLES[language].text.encode()
+    for end in range(0, len(data), 7):
+        text = data[:end].decode(errors="replace").encode()
+        assert facts_of(language, text)["lines"] == text.count(b"\n") + (bool(text) and not text.endswith(b"\n"))
+
+
+HOSTILE = {
+    "nothing": "",
+    "a byte order mark": "\ufeff",
+    "control and bidirectional characters": "\x00\x01\x1b[31m\u202e\u2066 }{)(\x7f",
+    "tokens of no language": "§¤ `` @@ ## \\ ?? :: ;; << >>\n" * 500,
+    "brackets that open": "(" * 100_000,
+    "braces that open": "{" * 100_000,
+    "brackets in brackets": "[" * 30_000 + "]" * 30_000,
+    "calls in calls": "f(" * 10_000 + ")" * 10_000,
+    "calls of what calls give": "f" + "()" * 10_000,
+    "calls on what calls give": "x" + ".f()" * 10_000,
+    "calls of a long name": "a." * 10_000 + "f();" + "g();" * 10_000,
+    "one long line": "var a=1;function b(c,d){return c.e(d)};" * 2_000,
+    "comments on one line": "/**/" * 10_000,
+    "comments of one line each": "// a\n" * 10_000,
+    "a comment that does not end": "/* " + "* @" * 300,
+    "classes in classes": "class A {" * 2_000,
+    "type arguments in type arguments": "A<" * 2_000 + ">" * 2_000,
+    "attributes before attributes": "@a\n" * 5_000 + "class A {}",
+    "strings that open": "\"'`" * 5_000,
+    "parameters": "void f(" + "int a, " * 5_000 + "int b) { }",
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+@pytest.mark.parametrize("language", WITH_GRAMMAR)
+def test_hostile_text_takes_bounded_time_and_room(language: str, case: str) -> None:
+    data = HOSTILE[case].encode()
+    started = time.process_time()
+    found = facts_of(language, data)
+    assert time.process_time() - started < 5
+    assert sum(len(str(item)) for item in found["items"]) < 100 * len(data) + 1000
+
+
+def test_a_sample_is_whole() -> None:
+    assert all(isinstance(sample, Sample) and sample.items and sample.calls for sample in SAMPLES.values())
