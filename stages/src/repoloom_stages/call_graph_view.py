@@ -13,6 +13,7 @@ from pathlib import Path
 from repoloom_stages.ascii_tree import Branch, draw
 from repoloom_stages.code_file import FILES, CodeFile
 from repoloom_stages.links import GraphItem, LinkedFile, LinkedItem
+from repoloom_stages.neighbourhood import graph_items
 from repoloom_stages.records import read_records
 from repoloom_stages.samples import Unit
 from repoloom_stages.stage import Inputs
@@ -62,8 +63,7 @@ class CallGraph:
     @classmethod
     def around(cls, near: AbstractSet[str], graph: Path) -> "CallGraph":
         """Of the role `graph`, the items of these ids."""
-        items: Iterator[GraphItem] = read_records(graph / "items.jsonl.zst")
-        return cls({item["id"]: Edges.of(item) for item in items if item["id"] in near})
+        return cls({item["id"]: Edges.of(item) for item in graph_items(graph, near)})
 
     def notes(self, file: CodeFile, unit: Unit) -> list[str]:
         """What stands before a unit's code; nothing where none of its items has a resolved call."""

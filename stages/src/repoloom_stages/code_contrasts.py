@@ -12,20 +12,16 @@ from functools import partial
 
 from repoloom_api.catalogue import CodeContrastsParams
 from repoloom_api.v1alpha1.recipes import Header, HeaderField, HeaderFields, Shape
-from repoloom_stages.code_file import CodeFile, code_files, count_files
+from repoloom_stages.code_file import CodeFile
 from repoloom_stages.facts import Item
 from repoloom_stages.headers import file_facts, frame_of
-from repoloom_stages.keep import Kept
 from repoloom_stages.links import LinkedItem
 from repoloom_stages.neighbourhood import Neighbourhood, name_of, owner_of
-from repoloom_stages.pairs import Pair, PairWriter
-from repoloom_stages.records import Record, id_of, read_records, write_records
+from repoloom_stages.pairs import Pair, write_pairs
 from repoloom_stages.stage import Inputs, Outputs
-from repoloom_stages.tokens import TokenCounter
 
 KIND = "code-contrast"
 
-PROGRESS_FILES = 20
 NO_MISTAKE = "no-mistake"
 """Why a function makes no pair: nothing in it could be made wrong with certainty."""
 
@@ -37,23 +33,9 @@ def run(params: CodeContrastsParams, inputs: Inputs, outputs: Outputs) -> None:
 
     Counted are functions with a body; a file that `keep` leaves out counts as one.
     """
-    writer = PairWriter(params, Shape.PREFERENCE, KIND, TokenCounter.load(inputs.one("tokenizer")), outputs)
-    records = outputs.file("records/records.jsonl.zst")
-    write_records(records, _records(params, inputs, writer))
-    write_records(outputs.file("ids/ids.jsonl.zst"), map(id_of, read_records(records)))
-
-
-def _records(params: CodeContrastsParams, inputs: Inputs, writer: PairWriter) -> Iterator[Record]:
-    kept, total, outputs = Kept(params.keep), count_files(inputs), writer.outputs
-    neighbours = Neighbourhood.read(inputs)
-    for number, file in enumerate(code_files(inputs), start=1):
-        if reason := kept.reason_against(file.about["path"], len(file.source)):
-            outputs.take()
-            outputs.drop(reason)
-        else:
-            yield from writer.records(file, _pairs(file, neighbours, outputs))
-        if number % PROGRESS_FILES == 0 or number == total:
-            outputs.progress(number, total)
+    write_pairs(
+        params, Shape.PREFERENCE, KIND, inputs, outputs, lambda file, neighbours: _pairs(file, neighbours, outputs)
+    )
 
 
 def _pairs(file: CodeFile, neighbours: Neighbourhood, outputs: Outputs) -> Iterator[Pair]:

@@ -20,7 +20,7 @@ from repoloom_stages.group_pieces import Packer
 from repoloom_stages.group_texts import Group, GroupTexts, Piece
 from repoloom_stages.keep import Kept
 from repoloom_stages.packing import Sized, fold
-from repoloom_stages.records import TRAIN, Record, id_of, read_all, read_records, write_records
+from repoloom_stages.records import TRAIN, Record, read_records, read_sides, write_samples
 from repoloom_stages.related_code import (
     LEAST_IMPLEMENTATIONS,
     CrossCrateUses,
@@ -57,9 +57,7 @@ def run(params: CodeGroupsParams, inputs: Inputs, outputs: Outputs) -> None:
         packer = Packer(texts, outputs)
         source = _Source.read(texts, packer, inputs, outputs)
         groups = sorted(_groups(source, packer, inputs), key=source.place)
-        records = outputs.file("records/records.jsonl.zst")
-        write_records(records, _records(groups, texts, outputs))
-    write_records(outputs.file("ids/ids.jsonl.zst"), map(id_of, read_records(records)))
+        write_samples(outputs.folder, _records(groups, texts, outputs))
 
 
 def _records(groups: list[Group], texts: GroupTexts, outputs: Outputs) -> Iterator[Record]:
@@ -99,7 +97,7 @@ class _Source:
     def read(cls, texts: GroupTexts, packer: Packer, inputs: Inputs, outputs: Outputs) -> "_Source":
         """Read the files once, into the scratch file."""
         source = cls(texts.params)
-        sides = {(one["repo"], one["path"]): one["split"] for one in read_all(inputs.many("sides"), "files.jsonl.zst")}
+        sides = read_sides(inputs.many("sides"))
         graph = read_records(inputs.one("graph") / "files.jsonl.zst")
         order = {one["path"]: number for number, one in enumerate(graph)}
         kept, total = Kept(texts.params.keep), count_source_files(inputs)

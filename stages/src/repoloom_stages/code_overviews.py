@@ -21,17 +21,7 @@ from repoloom_stages.keep import Kept
 from repoloom_stages.links import Crate, LinkedFile, PlacedFile
 from repoloom_stages.overview_facts import FileOverview, Shown, overview_of
 from repoloom_stages.overview_text import Line, ModuleOverview, crate_lines, module_lines, render, repository_lines
-from repoloom_stages.records import (
-    PLAIN,
-    TRAIN,
-    Origin,
-    Record,
-    id_of,
-    read_all,
-    read_records,
-    sample_id,
-    write_records,
-)
+from repoloom_stages.records import PLAIN, TRAIN, Origin, Record, read_all, read_records, sample_id, write_samples
 from repoloom_stages.samples import TOO_SHORT
 from repoloom_stages.scratch import Scratch
 from repoloom_stages.stage import Inputs, Outputs
@@ -60,7 +50,6 @@ def run(params: CodeUnitsParams, inputs: Inputs, outputs: Outputs) -> None:
     `records/records.jsonl.zst` and `ids/ids.jsonl.zst` are sorted by the path of the first origin. Counted are files
     that are left out, and overviews: each part of one that was cut is one.
     """
-    records = outputs.file("records/records.jsonl.zst")
     with Scratch() as files, Scratch() as made:
         repository = _Repository.read(params, inputs, outputs, files)
         writer = _Writer(params, TokenCounter.load(inputs.one("tokenizer")), outputs)
@@ -69,8 +58,7 @@ def run(params: CodeUnitsParams, inputs: Inputs, outputs: Outputs) -> None:
             for overview in repository.overviews(frozenset(params.units.granularities))
             for record in writer.records(overview)
         ]
-        write_records(records, (made.get(number) for *_, number in sorted(places)))
-    write_records(outputs.file("ids/ids.jsonl.zst"), map(id_of, read_records(records)))
+        write_samples(outputs.folder, (made.get(number) for *_, number in sorted(places)))
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from repoloom_stages.pattern_choice import Candidate, Choice, Key, choice_of
 from repoloom_stages.pattern_figures import PatternFigures
 from repoloom_stages.pattern_matches import Found, Matcher
 from repoloom_stages.pattern_units import Matched, matched, units
-from repoloom_stages.records import TRAIN, Record, id_of, read_records, write_records
+from repoloom_stages.records import TRAIN, Record, write_samples
 from repoloom_stages.samples import Samples, Unit
 from repoloom_stages.scratch import Scratch
 from repoloom_stages.stage import Inputs, Outputs
@@ -55,9 +55,7 @@ def run(params: CodePatternsParams, inputs: Inputs, outputs: Outputs) -> None:
             outputs=outputs,
             notes=CallGraph.around(source.near, inputs.one("graph")).notes if source.shows_calls else None,
         )
-        records = outputs.file("records/records.jsonl.zst")
-        write_records(records, _records(source, samples, outputs))
-    write_records(outputs.file("ids/ids.jsonl.zst"), map(id_of, read_records(records)))
+        write_samples(outputs.folder, _records(source, samples, outputs))
     outputs.file("figures/patterns.json").write_bytes(canonical_json(source.figures.document()))
 
 

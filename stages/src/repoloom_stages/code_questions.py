@@ -7,23 +7,20 @@ opening is frequent.
 """
 
 from collections.abc import Iterator
+from functools import partial
 
 from repoloom_api.catalogue import CodeQuestionsParams
 from repoloom_api.v1alpha1.recipes import Shape
-from repoloom_stages.code_file import CodeFile, code_files, count_files
+from repoloom_stages.code_file import CodeFile
 from repoloom_stages.facts import Item
 from repoloom_stages.headers import repository_name
-from repoloom_stages.keep import Kept
 from repoloom_stages.links import GraphItem, LinkedItem
 from repoloom_stages.neighbourhood import Neighbourhood
-from repoloom_stages.pairs import Pair, PairWriter
-from repoloom_stages.records import Record, id_of, read_records, write_records
+from repoloom_stages.pairs import Pair, write_pairs
 from repoloom_stages.stage import Inputs, Outputs
-from repoloom_stages.tokens import TokenCounter
 
 KIND = "code-question"
 
-PROGRESS_FILES = 20
 MOST_NAMES = 30
 """In one answer. What is called from more places is known to everybody, and a list of them teaches nothing."""
 
@@ -35,23 +32,7 @@ def run(params: CodeQuestionsParams, inputs: Inputs, outputs: Outputs) -> None:
 
     Counted are questions; a file that `keep` leaves out counts as one.
     """
-    writer = PairWriter(params, Shape.PROMPT_COMPLETION, KIND, TokenCounter.load(inputs.one("tokenizer")), outputs)
-    records = outputs.file("records/records.jsonl.zst")
-    write_records(records, _records(params, inputs, writer))
-    write_records(outputs.file("ids/ids.jsonl.zst"), map(id_of, read_records(records)))
-
-
-def _records(params: CodeQuestionsParams, inputs: Inputs, writer: PairWriter) -> Iterator[Record]:
-    kept, total, outputs = Kept(params.keep), count_files(inputs), writer.outputs
-    neighbours = Neighbourhood.read(inputs)
-    for number, file in enumerate(code_files(inputs), start=1):
-        if reason := kept.reason_against(file.about["path"], len(file.source)):
-            outputs.take()
-            outputs.drop(reason)
-        else:
-            yield from writer.records(file, _pairs(params, file, neighbours))
-        if number % PROGRESS_FILES == 0 or number == total:
-            outputs.progress(number, total)
+    write_pairs(params, Shape.PROMPT_COMPLETION, KIND, inputs, outputs, partial(_pairs, params))
 
 
 def _pairs(params: CodeQuestionsParams, file: CodeFile, neighbours: Neighbourhood) -> Iterator[Pair]:

@@ -10,7 +10,7 @@ from repoloom_api.v1alpha1.recipes import OVERVIEWS, Granularity, HeaderField
 from repoloom_stages.call_graph_view import CallGraph
 from repoloom_stages.code_file import CodeFile, code_files, count_files
 from repoloom_stages.facts import Item
-from repoloom_stages.records import Record, id_of, read_records, write_records
+from repoloom_stages.records import Record, write_samples
 from repoloom_stages.samples import Samples, Unit
 from repoloom_stages.stage import Inputs, Outputs
 from repoloom_stages.tokens import TokenCounter
@@ -35,9 +35,7 @@ def run(params: CodeUnitsParams, inputs: Inputs, outputs: Outputs) -> None:
         outputs=outputs,
         notes=CallGraph.read(inputs).notes if params.units.views.call_graph else None,
     )
-    records = outputs.file("records/records.jsonl.zst")
-    write_records(records, _records(params, samples, inputs, outputs))
-    write_records(outputs.file("ids/ids.jsonl.zst"), map(id_of, read_records(records)))
+    write_samples(outputs.folder, _records(params, samples, inputs, outputs))
 
 
 def _records(params: CodeUnitsParams, samples: Samples, inputs: Inputs, outputs: Outputs) -> Iterator[Record]:

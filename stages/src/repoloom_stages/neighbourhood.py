@@ -1,12 +1,16 @@
 """What a shard's recipes need of the call graph: their files' items, what those call, and what calls them."""
 
 import re
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
+from functools import cached_property
+from pathlib import Path
 
+from repoloom_stages.code_file import FILES
 from repoloom_stages.links import GraphItem
 from repoloom_stages.records import read_records
 from repoloom_stages.stage import Inputs
 
-GRAPH_ITEMS = "items.jsonl.zst"
 _SEPARATORS = re.compile(r"::|[./]")
 
 
@@ -15,19 +19,24 @@ class Neighbourhood:
 
     def __init__(self, items: dict[str, GraphItem]) -> None:
         self._items = items
-        self._functions: dict[str, list[GraphItem]] = {}
-        for one in sorted(items.values(), key=lambda item: item["id"]):
+
+    @cached_property
+    def _functions(self) -> dict[str, list[GraphItem]]:
+        """Functions by what owns them."""
+        functions: dict[str, list[GraphItem]] = {}
+        for one in sorted(self._items.values(), key=lambda item: item["id"]):
             if one["kind"] == "function":
-                self._functions.setdefault(owner_of(one["id"]), []).append(one)
+                functions.setdefault(owner_of(one["id"]), []).append(one)
+        return functions
 
     @classmethod
     def read(cls, inputs: Inputs) -> "Neighbourhood":
         """Of the roles `links` (of one shard) and `graph`."""
         wanted: set[str] = set()
-        for file in read_records(inputs.one("links") / "files.jsonl.zst"):
+        for file in read_records(inputs.one("links") / FILES):
             for item in file["items"]:
                 wanted.update((item["id"], *item["calls"], *item["callers"]))
-        return cls({one["id"]: one for one in read_records(inputs.one("graph") / GRAPH_ITEMS) if one["id"] in wanted})
+        return cls({one["id"]: one for one in graph_items(inputs.one("graph"), wanted)})
 
     def get(self, identifier: str) -> GraphItem | None:
         """The item of an id; None for what is further away, or no item of a training file."""
@@ -43,6 +52,11 @@ class Neighbourhood:
         found = [self._items.get(one) for one in identifiers]
         known = [one for one in found if one is not None]
         return known if len(known) == len(found) else None
+
+
+def graph_items(graph: Path, wanted: AbstractSet[str]) -> Iterator[GraphItem]:
+    """Of the role `graph`, the items of these ids, by id."""
+    return (one for one in read_records(graph / "items.jsonl.zst") if one["id"] in wanted)
 
 
 def name_of(identifier: str) -> str:

@@ -3,18 +3,23 @@
 What is asked is the recipes' business; here a pair is counted, judged by its length, and becomes a record.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from repoloom_api.catalogue import RecipeParams
 from repoloom_api.v1alpha1.recipes import Shape
-from repoloom_stages.code_file import CodeFile
-from repoloom_stages.records import PLAIN, Novel, Origin, Record, sample_id
-from repoloom_stages.stage import Outputs
+from repoloom_stages.code_file import CodeFile, code_files, count_files
+from repoloom_stages.keep import Kept
+from repoloom_stages.neighbourhood import Neighbourhood
+from repoloom_stages.records import PLAIN, Novel, Origin, Record, sample_id, write_samples
+from repoloom_stages.samples import TOO_SHORT
+from repoloom_stages.stage import Inputs, Outputs
 from repoloom_stages.tokens import TokenCounter
 
-TOO_LONG, TOO_SHORT, UNVERIFIED = "too-long", "too-short", "unverified"
-"""Why a pair is no sample: a pair cannot be cut; it is shorter than asked; the index does not bear its answer out."""
+TOO_LONG, UNVERIFIED = "too-long", "unverified"
+"""Why a pair is no sample: a pair cannot be cut; the index does not bear its answer out."""
+
+PROGRESS_FILES = 20
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,32 @@ class Pair:
     """Novel lines of the file that this stretch shows."""
     rejected: str = ""
     verified: bool = True
+
+
+Ask = Callable[[CodeFile, Neighbourhood], Iterable[Pair]]
+"""The pairs of a file."""
+
+
+def write_pairs(params: RecipeParams, shape: Shape, kind: str, inputs: Inputs, outputs: Outputs, ask: Ask) -> None:
+    """Write the samples of the roles `files`, `index`, `places`, `links`, `graph` and `tokenizer`.
+
+    A file that `keep` leaves out is counted as one pair and not asked about.
+    """
+    writer = PairWriter(params, shape, kind, TokenCounter.load(inputs.one("tokenizer")), outputs)
+    write_samples(outputs.folder, _records(writer, inputs, ask))
+
+
+def _records(writer: "PairWriter", inputs: Inputs, ask: Ask) -> Iterator[Record]:
+    kept, total, outputs = Kept(writer.recipe.keep), count_files(inputs), writer.outputs
+    neighbours = Neighbourhood.read(inputs)
+    for number, file in enumerate(code_files(inputs), start=1):
+        if reason := kept.reason_against(file.about["path"], file.about["bytes"]):
+            outputs.take()
+            outputs.drop(reason)
+        else:
+            yield from writer.records(file, ask(file, neighbours))
+        if number % PROGRESS_FILES == 0 or number == total:
+            outputs.progress(number, total)
 
 
 @dataclass(frozen=True)
@@ -59,9 +90,9 @@ class PairWriter:
 
     def _tokens(self, pair: Pair) -> tuple[int, int]:
         """Of the sample, and of the longer of its two answers with the prompt."""
-        texts = [pair.prompt + pair.answer, pair.prompt + pair.rejected]
-        tokens, rejected = self.counter.count(texts)
-        return tokens, max(tokens, rejected)
+        answers = [pair.answer, pair.rejected] if pair.rejected else [pair.answer]
+        numbers = self.counter.count([pair.prompt + answer for answer in answers])
+        return numbers[0], max(numbers)
 
     def _reason_against(self, pair: Pair, tokens: int, longest: int) -> str | None:
         if not pair.verified:

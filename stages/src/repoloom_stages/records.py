@@ -261,6 +261,18 @@ def first_side(*sides: str) -> str:
     return min(sides, key=(*SPLITS, "").index)
 
 
+def write_samples(folder: Path, records: Iterable[Record]) -> None:
+    """Write what every recipe leaves in its folder: `records/`, and their ids in `ids/`, in the same order."""
+    path = folder / "records/records.jsonl.zst"
+    write_records(path, records)
+    write_records(folder / "ids/ids.jsonl.zst", map(id_of, read_records(path)))
+
+
+def read_sides(folders: Iterable[Path]) -> dict[tuple[str, str], str]:
+    """The sides that `hold-out` chose, by repository and path."""
+    return {(one["repo"], one["path"]): one["split"] for one in read_all(folders, "files.jsonl.zst")}
+
+
 def text_sha256(text: str) -> str:
     """Hex SHA-256 of a text's UTF-8 bytes."""
     return hashlib.sha256(text.encode()).hexdigest()

@@ -29,7 +29,7 @@ from repoloom_stages.errors import BadInput
 from repoloom_stages.excerpts import Choice, Excerpt, excerpt, read_rows
 from repoloom_stages.length_figures import length_figures
 from repoloom_stages.lengths import quantile
-from repoloom_stages.records import LEAK, SPLITS, TEST, TRAIN, VALIDATION, SampleSummary, read_all, read_records
+from repoloom_stages.records import LEAK, SPLITS, TEST, TRAIN, VALIDATION, SampleSummary, read_records, read_sides
 from repoloom_stages.report_code import code_views
 from repoloom_stages.report_page import render
 from repoloom_stages.stage import Inputs, Outputs
@@ -96,7 +96,7 @@ def _stats(params: ReportDatasetParams, inputs: Inputs) -> tuple[DatasetStats, d
 
 def _coverage(params: ReportDatasetParams, inputs: Inputs, shown: Shown) -> list[Coverage]:
     """By output and recipe, source by source."""
-    sides = {(one["repo"], one["path"]): one["split"] for one in read_all(inputs.many("sides"), "files.jsonl.zst")}
+    sides = read_sides(inputs.many("sides"))
     measured = (shown.measure(name, files_of(inputs.one(f"files-{name}")), sides) for name in params.sources)
     return sorted((one for of_source in measured for one in of_source), key=lambda one: (one.output, one.recipe))
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from repoloom_api.catalogue import SplitParams
 from repoloom_stages.errors import BadInput
-from repoloom_stages.records import LEAK, TRAIN, Assigned, SampleId, first_side, read_all, write_records
+from repoloom_stages.records import LEAK, TRAIN, Assigned, SampleId, first_side, read_all, read_sides, write_records
 from repoloom_stages.stage import Inputs, Outputs
 
 Sides = Mapping[tuple[str, str], str]
@@ -20,7 +20,7 @@ def run(params: SplitParams, inputs: Inputs, outputs: Outputs) -> None:  # noqa:
 
     Raises BadInput if a sample is of a file that neither the snapshot nor role `sides` has a side for.
     """
-    sides = {(one["repo"], one["path"]): one["split"] for one in read_all(inputs.many("sides"), "files.jsonl.zst")}
+    sides = read_sides(inputs.many("sides"))
     trained = {sample["content"] for sample in _samples(inputs) if _stands(sample, sides) == TRAIN}
     assigned: dict[str, str] = {}
     for sample in _samples(inputs):
