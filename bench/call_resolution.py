@@ -17,14 +17,14 @@ from typing import Any
 
 from repoloom_stages.facts import Call, IndexedFile
 from repoloom_stages.index_code import facts_of
-from repoloom_stages.languages import language_of
-from repoloom_stages.linker import Linker
+from repoloom_stages.linking.linker import Linker
+from repoloom_stages.linking.manifests import NAMES
+from repoloom_stages.linking.packages import read_packages
+from repoloom_stages.linking.places import Places
+from repoloom_stages.linking.snapshot_facts import SnapshotFacts
 from repoloom_stages.links import Manifest
-from repoloom_stages.manifests import NAMES
-from repoloom_stages.packages import read_packages
-from repoloom_stages.places import Places
 from repoloom_stages.records import SourceFile
-from repoloom_stages.snapshot_facts import SnapshotFacts
+from repoloom_stages.syntax.languages import language_of
 
 HOWS = ("free", "path", "self", "method")
 

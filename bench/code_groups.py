@@ -36,7 +36,7 @@ from repoloom_api.runs import GitPin, Pin, SplitMode
 from repoloom_api.v1alpha1.recipes import CodeGroups, CodePatterns, Keep
 from repoloom_stages import code_groups, code_patterns, hold_out, index_code, link_code, snapshot
 from repoloom_stages.records import read_records
-from repoloom_stages.stage import Inputs, Outputs
+from repoloom_stages.runtime.stage import Inputs, Outputs
 
 URL = "https://example.com/owner/repository"
 EXAMPLE = Path(__file__).parents[1] / "examples" / "code-patterns.yaml"

@@ -25,9 +25,9 @@ from unittest.mock import patch
 from tree_sitter import Language, Node, Parser, Query
 
 from repoloom_stages import rust_usage
-from repoloom_stages.grammars import MAX_BYTES, grammar_of
 from repoloom_stages.index_code import facts_of
-from repoloom_stages.languages import language_of
+from repoloom_stages.syntax.grammars import MAX_BYTES, grammar_of
+from repoloom_stages.syntax.languages import language_of
 
 WALKED = {
     "arguments": "call",

@@ -6,6 +6,7 @@ recipe of its own.
 
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,8 @@ import pytest
 from support.builders import Document, recipe
 from support.cluster.images import OPERATOR
 from support.cluster.services import ARGO_NAMESPACE, rolled_out
-from support.flow import Flow, build_of
+from support.flow import Flow, build_of, served
+from support.histories import package_history
 from support.installation import Installation, config
 from support.losses import attempts, take_argo_away, take_away, take_operator_away, wait_at_work
 from support.namespace_store import NamespaceStore
@@ -23,6 +25,8 @@ pytestmark = pytest.mark.timeout(3600)
 """The first test waits for images to be built, and for the flow."""
 
 WORK_SECONDS = 900
+LABORIOUS = "sympy"
+"""A package installed here, of 26 MB: its collecting and its shards take long."""
 RESOURCES = {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}}
 UNDISTURBED = {("collect", "Succeeded"): 1, ("shards", "Succeeded"): 1, ("finish", "Succeeded"): 1}
 
@@ -35,6 +39,17 @@ def elsewhere(flow: Flow) -> Flow:
 
 
 @pytest.fixture
+def laborious(flow: Flow, tmp_path: Path) -> Document:
+    """A build whose pods work for longer than it takes to have one killed, finished where the flow is."""
+    name = f"{flow.installation.namespace}-{LABORIOUS}"
+    history = package_history(tmp_path / LABORIOUS, LABORIOUS, commits=4)
+    made = build_of("laborious", (LABORIOUS, served(flow.installation.cluster, history, name)))
+    flow.installation.apply(made)
+    flow.installation.wait_succeeded(made)
+    return made
+
+
+@pytest.fixture
 def upgraded(installation: Installation) -> Iterator[dict[str, Any]]:
     """Values that change the operator and the images of runs; taken back after the test."""
     missing = {"images": {"stages": "localhost/repoloom/stages:next", "train": "localhost/repoloom/train:next"}}
@@ -42,17 +57,19 @@ def upgraded(installation: Installation) -> Iterator[dict[str, Any]]:
     installation.install()
 
 
-def test_pods_of_a_build_taken_away_at_work_are_tried_again_to_the_same_bytes(flow: Flow, elsewhere: Flow) -> None:
+def test_pods_of_a_build_taken_away_at_work_are_tried_again_to_the_same_bytes(
+    flow: Flow, elsewhere: Flow, laborious: Document
+) -> None:
     there = elsewhere.installation
-    there.apply(flow.build)
-    run = there.wait_run(flow.build)
-    for step in ("collect", "shards"):  # while they are young: what runs for seconds may be done before it looks so
-        take_away(there.cluster, there.namespace, wait_at_work(there, flow.build, step))
-    there.wait_succeeded(flow.build)
+    there.apply(laborious)
+    run = there.wait_run(laborious)
+    for step in ("collect", "shards"):
+        take_away(there.cluster, there.namespace, wait_at_work(there, laborious, step))
+    there.wait_succeeded(laborious)
     pods = attempts(there, run)
     assert lost(pods).keys() == {"collect", "shards"}
-    assert done(pods) == done(attempts(flow.installation, flow.installation.status(flow.build)["workflow"]))
-    assert elsewhere.published(flow.build) == flow.published(flow.build)
+    assert done(pods) == done(attempts(flow.installation, flow.installation.status(laborious)["workflow"]))
+    assert elsewhere.published(laborious) == flow.published(laborious)
 
 
 def test_an_operator_killed_and_upgraded_at_work_loses_and_repeats_nothing(

@@ -5,13 +5,12 @@ import json
 from pathlib import Path
 
 import pytest
-import yaml
 
 from repoloom_api.artifacts import LATEST, published_prefix
 from support.cluster.services import pool_nodes
-from support.command import repoloom, tree_sha256, write_yaml
-from support.flow import Flow
-from support.installation import config, says
+from support.command import tree_sha256
+from support.flow import Flow, run_locally
+from support.installation import says
 
 pytestmark = pytest.mark.timeout(3600)
 """The first test waits for images to be built, and for both runs."""
@@ -23,16 +22,7 @@ LOSS_TOLERANCE = 1e-3
 @pytest.fixture(scope="module")
 def local(tuned: Flow, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same file by the local runner, on the same input; the folder of its results."""
-    where = tmp_path_factory.mktemp("local")
-    file = write_yaml(where / "resources.yaml", tuned.build, tuned.tune)
-    settings = where / "settings.yaml"
-    settings.write_text(yaml.safe_dump(config()))
-    places = ("--store", where / "store", "--out", where / "out", "--settings", settings)
-    clones = {name: origin.repository.folder for name, origin in tuned.origins.items()}
-    sources = [word for name, folder in clones.items() for word in ("--source", f"{name}={folder}")]
-    ended = repoloom("run", file, *places, *sources, timeout=1800)
-    assert ended.code == 0, ended.said
-    return where / "out"
+    return run_locally(tmp_path_factory.mktemp("local"), tuned.origins, tuned.build, tuned.tune)
 
 
 def test_both_resources_are_published(tuned: Flow) -> None:

@@ -8,8 +8,8 @@ import pytest
 from repoloom_api.catalogue import CodeContrastsParams, CodeQuestionsParams, CodeUnitsParams
 from repoloom_api.v1alpha1.recipes import CodeQuestions, CodeUnits, Keep
 from repoloom_stages import code_contrasts, code_overviews, code_questions, code_units
-from repoloom_stages.sentinels import FAMILIES
-from repoloom_stages.stage import Inputs, Outputs
+from repoloom_stages.runtime.stage import Inputs, Outputs
+from repoloom_stages.sampling.sentinels import FAMILIES
 from support.golden import GOLDEN, compare_text
 from support.linking import Linked, link_texts
 from support.shards import made, write_tokenizer

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from repoloom_stages.artifact_store import ArtifactStore
-from repoloom_stages.store import FolderStore
+from repoloom_stages.runtime.artifact_store import ArtifactStore
+from repoloom_stages.runtime.store import FolderStore
 from support.builders import data, dataset_build, fine_tune, output, recipe, source, suite
 from support.command import command, repoloom, tree_sha256, write_yaml
 from support.histories import package_history
@@ -183,7 +183,7 @@ def test_noise_in_place_of_an_adapter_is_refused(tuned: Path, tmp_path: Path) ->
     from repoloom_api.catalogue import EvaluateParams, SuiteParams
     from repoloom_api.runs import Outcome, Verdict
     from repoloom_stages import evaluate
-    from repoloom_stages.stage import Inputs, Outputs
+    from repoloom_stages.runtime.stage import Inputs, Outputs
 
     published = tuned / "out" / "models" / "home"
     noise = tmp_path / "adapter"

@@ -8,7 +8,7 @@ from repoloom_api.artifacts import Counts
 from repoloom_api.catalogue import DeduplicateParams, ReportDatasetParams, SplitParams, WriteOutputParams
 from repoloom_api.runs import GitPin, Pin, SplitMode
 from repoloom_stages import deduplicate, report_dataset, split, write_output
-from repoloom_stages.stage import Outputs
+from repoloom_stages.runtime.stage import Outputs
 from support import samples
 
 Roles = dict[str, tuple[Path, ...]]

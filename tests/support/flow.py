@@ -3,11 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from support.builders import Document, data, dataset_build, fine_tune, output, recipe, source, suite
 from support.cluster.cluster import Cluster
 from support.cluster.services import publish
+from support.command import repoloom, write_yaml
 from support.histories import package_history
-from support.installation import Installation
+from support.installation import Installation, config
 from support.namespace_store import NamespaceStore
 from support.repositories import Repository
 
@@ -43,10 +46,12 @@ class Flow:
 def origins(cluster: Cluster, folder: Path, prefix: str) -> dict[str, Origin]:
     """The histories of some packages, put on the git server under names with a prefix."""
     histories = {package: package_history(folder / package, package, commits=40) for package in PACKAGES}
-    return {
-        package: Origin(history, publish(cluster, history, f"{prefix}-{package}"))
-        for package, history in histories.items()
-    }
+    return {package: served(cluster, history, f"{prefix}-{package}") for package, history in histories.items()}
+
+
+def served(cluster: Cluster, repository: Repository, name: str) -> Origin:
+    """A repository and its copy on the git server, under a name."""
+    return Origin(repository, publish(cluster, repository, name))
 
 
 def build_of(name: str, *packages: tuple[str, Origin], recipes: list[Document] | None = None) -> Document:
@@ -68,3 +73,16 @@ def tune_on(name: str, build: Document, *, min_gain_percent: float = 1) -> Docum
         training=TRAINING,
         evaluate={"suites": [suite(require={"minGainPercent": min_gain_percent})]},
     )
+
+
+def run_locally(folder: Path, origins: dict[str, Origin], *documents: Document) -> Path:
+    """Run resources by `repoloom run` on clones of what they name; the folder of their results."""
+    file = write_yaml(folder / "resources.yaml", *documents)
+    settings = folder / "settings.yaml"
+    settings.write_text(yaml.safe_dump(config()))
+    places = ("--store", folder / "store", "--out", folder / "out", "--settings", settings)
+    clones = {name: origin.repository.folder for name, origin in origins.items()}
+    sources = [word for name, clone in clones.items() for word in ("--source", f"{name}={clone}")]
+    ended = repoloom("run", file, *places, *sources, timeout=1800)
+    assert ended.code == 0, ended.said
+    return folder / "out"

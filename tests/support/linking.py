@@ -8,11 +8,11 @@ from typing import Any
 
 from repoloom_api.catalogue import IndexCodeParams, LinkCodeParams
 from repoloom_stages import index_code, link_code
+from repoloom_stages.linking.manifests import MANIFESTS_FILE, NAMES, READMES
 from repoloom_stages.links import GraphFile, GraphItem, LinkedFile, Manifest
-from repoloom_stages.manifests import MANIFESTS_FILE, NAMES, READMES
-from repoloom_stages.memos import Memo
 from repoloom_stages.records import SourceFile, read_records, write_records
-from repoloom_stages.stage import Inputs, Outputs
+from repoloom_stages.runtime.memos import Memo
+from repoloom_stages.runtime.stage import Inputs, Outputs
 from support.shards import source_file, write_shard
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from repoloom_stages.model_name import ModelName, write_model_name
+from repoloom_stages.tuning.model_name import ModelName, write_model_name
 
 END, PAD, MIDDLE = "<|endoftext|>", "<|pad|>", "<|fim_middle|>"
 TEXTS = (
@@ -73,7 +73,7 @@ def write_adapter(folder: Path, base: Path, *, scale: float = 0.0) -> Path:
     import torch
     from peft import LoraConfig, get_peft_model
 
-    from repoloom_stages.models import load_base
+    from repoloom_stages.tuning.models import load_base
 
     torch.manual_seed(1)
     model = get_peft_model(load_base(base, 64), LoraConfig(r=4, target_modules="all-linear", task_type="CAUSAL_LM"))

@@ -10,7 +10,7 @@ from typing import Any
 
 from repoloom_stages import hold_out
 from repoloom_stages.records import Record, id_of, read_records, sample_id, text_sha256, write_records
-from repoloom_stages.stage import Inputs, Outputs
+from repoloom_stages.runtime.stage import Inputs, Outputs
 
 REPO = "https://example.org/owner/example"
 COMMIT = "1" * 40

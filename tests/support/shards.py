@@ -10,12 +10,12 @@ from tokenizers import AddedToken
 from repoloom_api.catalogue import CodeUnitsParams, IndexCodeParams
 from repoloom_api.v1alpha1.recipes import CodeUnits, Keep
 from repoloom_stages import code_units, index_code
-from repoloom_stages.languages import TEXT, language_of
+from repoloom_stages.linking.manifests import MANIFESTS_FILE
 from repoloom_stages.links import Manifest
-from repoloom_stages.manifests import MANIFESTS_FILE
-from repoloom_stages.memos import Memo
 from repoloom_stages.records import SourceFile, read_records, write_records
-from repoloom_stages.stage import Inputs, Outputs
+from repoloom_stages.runtime.memos import Memo
+from repoloom_stages.runtime.stage import Inputs, Outputs
+from repoloom_stages.syntax.languages import TEXT, language_of
 from support.models import train_tokenizer
 
 

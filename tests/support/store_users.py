@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from repoloom_stages.errors import TryAgain
-from repoloom_stages.store import Store
+from repoloom_stages.runtime.store import Store
 from support.store_writers import content
 
 NAMES = 6

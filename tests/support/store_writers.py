@@ -10,14 +10,14 @@ from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
-from repoloom_stages.store import Store, open_store
+from repoloom_stages.runtime.store import Store, open_store
 
 SMALL_BYTES = 300_000
 LARGE_BYTES = 17_000_000
 """Above the size from which an S3 upload goes in parts."""
 
 PROCESSES = get_context("forkserver")
-PROCESSES.set_forkserver_preload(["repoloom_stages.s3"])
+PROCESSES.set_forkserver_preload(["repoloom_stages.runtime.s3"])
 
 
 @functools.lru_cache(maxsize=32)

@@ -11,11 +11,11 @@ from repoloom_api.catalogue import CodeGroupsParams, CodePatternsParams, IndexCo
 from repoloom_api.v1alpha1.recipes import CodeGroups, CodePatterns, Keep
 from repoloom_stages import code_groups, code_patterns, index_code, link_code
 from repoloom_stages.facts import Call, Import, IndexedFile, Item
-from repoloom_stages.grammars import grammar_of
+from repoloom_stages.linking.manifests import MANIFESTS_FILE, NAMES
 from repoloom_stages.links import Crate, GraphFile, GraphItem, LinkedFile, LinkedItem, Manifest, PlacedFile
-from repoloom_stages.manifests import MANIFESTS_FILE, NAMES
 from repoloom_stages.records import Side, SourceFile, write_records
-from repoloom_stages.stage import Inputs, Outputs
+from repoloom_stages.runtime.stage import Inputs, Outputs
+from repoloom_stages.syntax.grammars import grammar_of
 from support.shards import source_file, write_shard, write_tokenizer
 from support.workspace import workspace_files
 

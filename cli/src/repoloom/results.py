@@ -12,11 +12,11 @@ from repoloom_api.artifacts import COMMIT_FILE, RESULT_MANIFEST, Manifest, canon
 from repoloom_api.catalogue import CATALOGUE, RecipeParams
 from repoloom_api.resources import FOLDERS
 from repoloom_api.runs import Result, RunRecord
-from repoloom_stages.artifact_store import ArtifactStore
 from repoloom_stages.errors import BadInput
 from repoloom_stages.gc import run_record_name
-from repoloom_stages.publication import latest_result
 from repoloom_stages.records import read_records, text_of
+from repoloom_stages.runtime.artifact_store import ArtifactStore
+from repoloom_stages.runtime.publication import latest_result
 
 RECORD_STAGES = frozenset(name for name, stage in CATALOGUE.items() if issubclass(stage.params, RecipeParams))
 """Stages whose artifacts hold samples as they were made."""

@@ -17,9 +17,9 @@ from typing import Any, Protocol
 from repoloom_api.catalogue import CATALOGUE
 from repoloom_api.runs import Pins
 from repoloom_api.tasks import Task
-from repoloom_stages.connections import ENVIRONMENT_KEYS
 from repoloom_stages.errors import StageError
-from repoloom_stages.lookup import Found, Lookup, Missing, unit_name
+from repoloom_stages.runtime.connections import ENVIRONMENT_KEYS
+from repoloom_stages.runtime.lookup import Found, Lookup, Missing, unit_name
 
 TRIES = 4
 """Attempts at a task that says to try again."""

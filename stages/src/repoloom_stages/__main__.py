@@ -10,15 +10,15 @@ from pathlib import Path
 
 from repoloom_api.runs import Pins
 from repoloom_api.tasks import Plan
-from repoloom_stages.artifact_store import ArtifactStore
 from repoloom_stages.errors import DiskFull, StageError, Stopped, says_disk_full
-from repoloom_stages.execute import Given
-from repoloom_stages.handover import is_missing, shard_groups
-from repoloom_stages.lookup import Lookup
-from repoloom_stages.process import Process, parse_shards, task_of
-from repoloom_stages.result import failure, success
-from repoloom_stages.sigterm import Sigterm
-from repoloom_stages.store import open_store
+from repoloom_stages.runtime.artifact_store import ArtifactStore
+from repoloom_stages.runtime.execute import Given
+from repoloom_stages.runtime.handover import is_missing, shard_groups
+from repoloom_stages.runtime.lookup import Lookup
+from repoloom_stages.runtime.process import Process, parse_shards, task_of
+from repoloom_stages.runtime.result import failure, success
+from repoloom_stages.runtime.sigterm import Sigterm
+from repoloom_stages.runtime.store import open_store
 
 PR_SET_PDEATHSIG = 1
 

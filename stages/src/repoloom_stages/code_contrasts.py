@@ -12,13 +12,13 @@ from functools import partial
 
 from repoloom_api.catalogue import CodeContrastsParams
 from repoloom_api.v1alpha1.recipes import Header, HeaderField, HeaderFields, Shape
-from repoloom_stages.code_file import CodeFile
 from repoloom_stages.facts import Item
-from repoloom_stages.headers import file_facts, frame_of
 from repoloom_stages.links import LinkedItem
-from repoloom_stages.neighbourhood import Neighbourhood, name_of, owner_of
-from repoloom_stages.pairs import Pair, write_pairs
-from repoloom_stages.stage import Inputs, Outputs
+from repoloom_stages.runtime.stage import Inputs, Outputs
+from repoloom_stages.sampling.code_file import CodeFile
+from repoloom_stages.sampling.headers import file_facts, frame_of
+from repoloom_stages.sampling.neighbourhood import Neighbourhood, name_of, owner_of
+from repoloom_stages.sampling.pairs import Pair, write_pairs
 
 KIND = "code-contrast"
 

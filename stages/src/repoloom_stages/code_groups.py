@@ -15,23 +15,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from repoloom_api.catalogue import CodeGroupsParams
-from repoloom_stages.code_file import EMPTY, CodeFile
-from repoloom_stages.group_pieces import Packer
-from repoloom_stages.group_texts import Group, GroupTexts, Piece
-from repoloom_stages.keep import Kept
-from repoloom_stages.packing import Sized, fold
 from repoloom_stages.records import TRAIN, Record, read_records, read_sides, write_samples
-from repoloom_stages.related_code import (
+from repoloom_stages.runtime.scratch import Scratch
+from repoloom_stages.runtime.stage import Inputs, Outputs
+from repoloom_stages.sampling.code_file import EMPTY, CodeFile
+from repoloom_stages.sampling.group_pieces import Packer
+from repoloom_stages.sampling.group_texts import Group, GroupTexts, Piece
+from repoloom_stages.sampling.keep import Kept
+from repoloom_stages.sampling.packing import Sized, fold
+from repoloom_stages.sampling.related_code import (
     LEAST_IMPLEMENTATIONS,
     CrossCrateUses,
     Implementations,
     Related,
     in_source_order,
 )
-from repoloom_stages.scratch import Scratch
-from repoloom_stages.stage import Inputs, Outputs
+from repoloom_stages.sampling.whole_source import count_source_files, source_files
 from repoloom_stages.tokens import TokenCounter
-from repoloom_stages.whole_source import count_source_files, source_files
 
 HELD_OUT, CRATE_TOO_LARGE = "held-out", "crate-too-large"
 """Why something is in no group: the file is held out by time; the crate has more bytes than the recipe takes."""

@@ -13,21 +13,28 @@ from itertools import accumulate
 
 from repoloom_api.catalogue import CodeUnitsParams
 from repoloom_api.v1alpha1.recipes import Granularity, HeaderField, Shape
-from repoloom_stages.ascii_tree import roots_of
-from repoloom_stages.code_file import FILES
 from repoloom_stages.facts import IndexedFile
-from repoloom_stages.headers import Frame, file_facts, frame_of, repository_name
-from repoloom_stages.keep import Kept
 from repoloom_stages.links import Crate, LinkedFile, PlacedFile
-from repoloom_stages.overview_facts import FileOverview, Shown, overview_of
-from repoloom_stages.overview_text import Line, ModuleOverview, crate_lines, module_lines, render, repository_lines
 from repoloom_stages.records import PLAIN, TRAIN, Origin, Record, read_all, read_records, sample_id, write_samples
-from repoloom_stages.samples import TOO_SHORT
-from repoloom_stages.scratch import Scratch
-from repoloom_stages.stage import Inputs, Outputs
-from repoloom_stages.tagging import tag_code
+from repoloom_stages.runtime.scratch import Scratch
+from repoloom_stages.runtime.stage import Inputs, Outputs
+from repoloom_stages.sampling.ascii_tree import roots_of
+from repoloom_stages.sampling.code_file import FILES
+from repoloom_stages.sampling.headers import Frame, file_facts, frame_of, repository_name
+from repoloom_stages.sampling.keep import Kept
+from repoloom_stages.sampling.overview_facts import FileOverview, Shown, overview_of
+from repoloom_stages.sampling.overview_text import (
+    Line,
+    ModuleOverview,
+    crate_lines,
+    module_lines,
+    render,
+    repository_lines,
+)
+from repoloom_stages.sampling.samples import TOO_SHORT
+from repoloom_stages.sampling.tagging import tag_code
+from repoloom_stages.sampling.whole_source import count_source_files, shard_names
 from repoloom_stages.tokens import TokenCounter
-from repoloom_stages.whole_source import count_source_files, shard_names
 
 KIND = "code-overview"
 LANGUAGE = "markdown"

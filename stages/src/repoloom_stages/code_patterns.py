@@ -13,20 +13,20 @@ from typing import NamedTuple
 from repoloom_api.artifacts import canonical_json
 from repoloom_api.catalogue import CodePatternsParams
 from repoloom_api.v1alpha1.recipes import Header, HeaderField, Pattern
-from repoloom_stages.call_graph_view import CallGraph, neighbours
-from repoloom_stages.code_file import CodeFile
-from repoloom_stages.keep import Kept
-from repoloom_stages.layer_changes import LayerChanges
-from repoloom_stages.pattern_choice import Candidate, Choice, Key, choice_of
-from repoloom_stages.pattern_figures import PatternFigures
-from repoloom_stages.pattern_matches import Found, Matcher
-from repoloom_stages.pattern_units import Matched, matched, units
 from repoloom_stages.records import TRAIN, Record, write_samples
-from repoloom_stages.samples import Samples, Unit
-from repoloom_stages.scratch import Scratch
-from repoloom_stages.stage import Inputs, Outputs
+from repoloom_stages.runtime.scratch import Scratch
+from repoloom_stages.runtime.stage import Inputs, Outputs
+from repoloom_stages.sampling.call_graph_view import CallGraph, neighbours
+from repoloom_stages.sampling.code_file import CodeFile
+from repoloom_stages.sampling.keep import Kept
+from repoloom_stages.sampling.layer_changes import LayerChanges
+from repoloom_stages.sampling.pattern_choice import Candidate, Choice, Key, choice_of
+from repoloom_stages.sampling.pattern_figures import PatternFigures
+from repoloom_stages.sampling.pattern_matches import Found, Matcher
+from repoloom_stages.sampling.pattern_units import Matched, matched, units
+from repoloom_stages.sampling.samples import Samples, Unit
+from repoloom_stages.sampling.whole_source import count_source_files, source_files
 from repoloom_stages.tokens import TokenCounter
-from repoloom_stages.whole_source import count_source_files, source_files
 
 KIND = "code-pattern"
 

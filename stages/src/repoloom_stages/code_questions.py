@@ -11,13 +11,13 @@ from functools import partial
 
 from repoloom_api.catalogue import CodeQuestionsParams
 from repoloom_api.v1alpha1.recipes import Shape
-from repoloom_stages.code_file import CodeFile
 from repoloom_stages.facts import Item
-from repoloom_stages.headers import repository_name
 from repoloom_stages.links import GraphItem, LinkedItem
-from repoloom_stages.neighbourhood import Neighbourhood
-from repoloom_stages.pairs import Pair, write_pairs
-from repoloom_stages.stage import Inputs, Outputs
+from repoloom_stages.runtime.stage import Inputs, Outputs
+from repoloom_stages.sampling.code_file import CodeFile
+from repoloom_stages.sampling.headers import repository_name
+from repoloom_stages.sampling.neighbourhood import Neighbourhood
+from repoloom_stages.sampling.pairs import Pair, write_pairs
 
 KIND = "code-question"
 

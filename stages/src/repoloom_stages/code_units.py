@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 from repoloom_api.catalogue import CodeUnitsParams
 from repoloom_api.v1alpha1.recipes import OVERVIEWS, Granularity, HeaderField
-from repoloom_stages.call_graph_view import CallGraph
-from repoloom_stages.code_file import CodeFile, code_files, count_files
 from repoloom_stages.facts import Item
 from repoloom_stages.records import Record, write_samples
-from repoloom_stages.samples import Samples, Unit
-from repoloom_stages.stage import Inputs, Outputs
+from repoloom_stages.runtime.stage import Inputs, Outputs
+from repoloom_stages.sampling.call_graph_view import CallGraph
+from repoloom_stages.sampling.code_file import CodeFile, code_files, count_files
+from repoloom_stages.sampling.samples import Samples, Unit
 from repoloom_stages.tokens import TokenCounter
 
 KIND = "code-unit"

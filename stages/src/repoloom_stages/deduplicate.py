@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from repoloom_api.catalogue import DeduplicateParams
 from repoloom_stages.records import TEST, TRAIN, VALIDATION, Copy, SampleId, read_all, write_records
-from repoloom_stages.stage import Inputs, Outputs
+from repoloom_stages.runtime.stage import Inputs, Outputs
 
 PREFERENCE = (TRAIN, "", VALIDATION, TEST)
 """Whose copy survives. Where `split` still decides (the empty one), all copies come to stand on one side."""

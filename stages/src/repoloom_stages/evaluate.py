@@ -17,11 +17,11 @@ from peft import PeftModel
 from repoloom_api.catalogue import EvaluateParams, SuiteParams
 from repoloom_api.runs import Outcome, SuiteVerdict, Verdict
 from repoloom_api.v1alpha1.finetune import Requirement
-from repoloom_stages import corpus, models
-from repoloom_stages.bits import GroupBits, Span, measure, scored
-from repoloom_stages.model_name import model_name
 from repoloom_stages.records import TEST
-from repoloom_stages.stage import Inputs, Outputs
+from repoloom_stages.runtime.stage import Inputs, Outputs
+from repoloom_stages.tuning import corpus, models
+from repoloom_stages.tuning.bits import GroupBits, Span, measure, scored
+from repoloom_stages.tuning.model_name import model_name
 
 MAX_CHARACTERS_PER_SUITE = 600_000
 """Text of the samples a suite scores, drawn by hash: with tiny some 65 CPU seconds. More would narrow the interval by

@@ -16,10 +16,10 @@ from repoloom_api.artifacts import file_sha256
 from repoloom_api.catalogue import FetchModelParams
 from repoloom_api.runs import HuggingFacePin
 from repoloom_stages import tiny
-from repoloom_stages.connections import Connections
 from repoloom_stages.errors import BadInput, SourceUnavailable, UnsafeInput
-from repoloom_stages.model_name import ModelName, write_model_name
-from repoloom_stages.stage import Inputs, Outputs
+from repoloom_stages.runtime.connections import Connections
+from repoloom_stages.runtime.stage import Inputs, Outputs
+from repoloom_stages.tuning.model_name import ModelName, write_model_name
 
 if TYPE_CHECKING:
     from huggingface_hub.hf_api import RepoFile
@@ -67,7 +67,7 @@ def _download(pin: HuggingFacePin, connections: Connections, folder: Path, *, we
     # As slow to import as all the rest together, and the shipped model needs none of it.
     from huggingface_hub.hf_api import RepoFile
 
-    from repoloom_stages.hub import hub_api, hub_connection, hub_errors
+    from repoloom_stages.origins.hub import hub_api, hub_connection, hub_errors
 
     connection = hub_connection(connections)
     hub = hub_api(connection)

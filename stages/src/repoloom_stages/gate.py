@@ -6,8 +6,8 @@ from pathlib import Path
 from repoloom_api.catalogue import GateParams
 from repoloom_api.v1alpha1.datasetbuild import GateRequirements
 from repoloom_stages.records import Record, Refused, read_records, write_records
-from repoloom_stages.sentinels import code_of
-from repoloom_stages.stage import Inputs, Outputs
+from repoloom_stages.runtime.stage import Inputs, Outputs
+from repoloom_stages.sampling.sentinels import code_of
 
 
 def run(params: GateParams, inputs: Inputs, outputs: Outputs) -> None:

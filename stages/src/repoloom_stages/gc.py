@@ -26,9 +26,9 @@ from repoloom_api.artifacts import (
     run_name,
 )
 from repoloom_api.runs import Pins, Result, RunRecord
-from repoloom_stages.artifact_store import ArtifactStore
-from repoloom_stages.kept import Saved
-from repoloom_stages.store import StoredObject, open_store
+from repoloom_stages.runtime.artifact_store import ArtifactStore
+from repoloom_stages.runtime.kept import Saved
+from repoloom_stages.runtime.store import StoredObject, open_store
 
 DAY_SECONDS = 86_400.0
 CANDIDATE_DAYS = 14.0

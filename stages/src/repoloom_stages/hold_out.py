@@ -24,7 +24,7 @@ from repoloom_api.catalogue import HoldOutParams
 from repoloom_stages.facts import IndexedFile
 from repoloom_stages.links import PlacedFile
 from repoloom_stages.records import TEST, TRAIN, VALIDATION, Side, first_side, read_records, write_records
-from repoloom_stages.stage import Inputs, Outputs
+from repoloom_stages.runtime.stage import Inputs, Outputs
 
 MIN_SHARED_BYTES = 150
 """Below, code is derived or repeated by habit: getters, empty `impl`s, `fn new() -> Self { Self::default() }`. Joining

@@ -10,15 +10,15 @@ from pathlib import Path
 import orjson
 
 from repoloom_api.catalogue import IndexCodeParams
-from repoloom_stages.captures import is_in_proportion
 from repoloom_stages.facts import Facts, IndexedFile
-from repoloom_stages.finders import FINDERS
-from repoloom_stages.grammars import grammar_of
+from repoloom_stages.linking.manifests import read_manifests
+from repoloom_stages.linking.places import Places
 from repoloom_stages.links import PlacedFile
-from repoloom_stages.manifests import read_manifests
-from repoloom_stages.places import Places
 from repoloom_stages.records import SourceFile, read_records, write_records
-from repoloom_stages.stage import Inputs, Outputs
+from repoloom_stages.runtime.stage import Inputs, Outputs
+from repoloom_stages.syntax.captures import is_in_proportion
+from repoloom_stages.syntax.finders import FINDERS
+from repoloom_stages.syntax.grammars import grammar_of
 
 PROGRESS_FILES = 50
 

@@ -13,19 +13,19 @@ import orjson
 
 from repoloom_api.artifacts import SHARDS_FILE
 from repoloom_api.catalogue import LinkCodeParams
-from repoloom_stages.call_graph import Callers, CallGraph, centrality
-from repoloom_stages.crates import crates_of
 from repoloom_stages.facts import IndexedFile, Item
-from repoloom_stages.file_order import ordered
-from repoloom_stages.item_ids import ItemIds, item_id
-from repoloom_stages.linker import Linker
+from repoloom_stages.linking.call_graph import Callers, CallGraph, centrality
+from repoloom_stages.linking.crates import crates_of
+from repoloom_stages.linking.file_order import ordered
+from repoloom_stages.linking.item_ids import ItemIds, item_id
+from repoloom_stages.linking.linker import Linker
+from repoloom_stages.linking.manifests import read_manifests
+from repoloom_stages.linking.packages import read_packages
+from repoloom_stages.linking.snapshot_facts import SnapshotFacts
 from repoloom_stages.links import Figures, GraphFile, GraphItem, LinkedFile, LinkedItem, PlacedFile
-from repoloom_stages.manifests import read_manifests
-from repoloom_stages.packages import read_packages
 from repoloom_stages.records import TRAIN, read_records, write_records
-from repoloom_stages.scratch import Scratch
-from repoloom_stages.snapshot_facts import SnapshotFacts
-from repoloom_stages.stage import Inputs, Outputs
+from repoloom_stages.runtime.scratch import Scratch
+from repoloom_stages.runtime.stage import Inputs, Outputs
 
 MOST_CALLERS = 50
 """Callers of an item that are named; `called` counts them all."""

@@ -9,7 +9,7 @@ from typing import Any
 from repoloom_api.catalogue import PublishParams
 from repoloom_api.runs import Outcome, Verdict
 from repoloom_stages.errors import GateNotMet, UnsafeInput
-from repoloom_stages.stage import Inputs, Outputs
+from repoloom_stages.runtime.stage import Inputs, Outputs
 
 
 def run(params: PublishParams, inputs: Inputs, outputs: Outputs) -> None:

@@ -15,8 +15,10 @@ import orjson
 from repoloom_api.artifacts import COUNTS_FILE, Counts
 from repoloom_api.catalogue import CATALOGUE, ReportDatasetParams
 from repoloom_api.runs import GitPin, SplitMode
-from repoloom_stages.coverage import Coverage, Shown, files_of
-from repoloom_stages.dataset_stats import (
+from repoloom_stages.errors import BadInput
+from repoloom_stages.records import LEAK, SPLITS, TEST, TRAIN, VALIDATION, SampleSummary, read_records, read_sides
+from repoloom_stages.report.coverage import Coverage, Shown, files_of
+from repoloom_stages.report.dataset_stats import (
     LARGEST_FILES,
     DatasetStats,
     OutputStats,
@@ -24,16 +26,14 @@ from repoloom_stages.dataset_stats import (
     add_counts,
     check_leaks,
 )
-from repoloom_stages.drop_reasons import MEANINGS
-from repoloom_stages.errors import BadInput
-from repoloom_stages.excerpts import Choice, Excerpt, excerpt, read_rows
-from repoloom_stages.length_figures import length_figures
-from repoloom_stages.lengths import quantile
-from repoloom_stages.records import LEAK, SPLITS, TEST, TRAIN, VALIDATION, SampleSummary, read_records, read_sides
-from repoloom_stages.report_code import code_views
-from repoloom_stages.report_page import render
-from repoloom_stages.stage import Inputs, Outputs
-from repoloom_stages.tallies import Window
+from repoloom_stages.report.drop_reasons import MEANINGS
+from repoloom_stages.report.excerpts import Choice, Excerpt, excerpt, read_rows
+from repoloom_stages.report.length_figures import length_figures
+from repoloom_stages.report.lengths import quantile
+from repoloom_stages.report.report_code import code_views
+from repoloom_stages.report.report_page import render
+from repoloom_stages.report.tallies import Window
+from repoloom_stages.runtime.stage import Inputs, Outputs
 
 OF_FILES = ("snapshot", "index-code", "link-code", "hold-out")
 """Stages that count files; the others count samples."""

@@ -17,8 +17,8 @@ from matplotlib.ticker import MaxNLocator
 
 from repoloom_api.catalogue import ReportModelParams
 from repoloom_api.runs import Outcome, SuiteVerdict, Verdict
-from repoloom_stages.report_page import PAINTS, figure_svg, render
-from repoloom_stages.stage import Inputs, Outputs
+from repoloom_stages.report.report_page import PAINTS, figure_svg, render
+from repoloom_stages.runtime.stage import Inputs, Outputs
 
 EXTREMES = 5
 """Groups shown at each end of a suite."""

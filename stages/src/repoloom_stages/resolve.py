@@ -10,11 +10,11 @@ from functools import partial
 from repoloom_api.artifacts import canonical_json
 from repoloom_api.catalogue import DatasetName, ModelName, RepositoryName, ResolveParams
 from repoloom_api.runs import DatasetPin, HuggingFacePin, Pin, Pins, TinyPin
-from repoloom_stages.connections import GIT_KEYS
 from repoloom_stages.errors import BadInput
-from repoloom_stages.git import open_mirror
-from repoloom_stages.holdout import pin_history
-from repoloom_stages.stage import Inputs, Outputs
+from repoloom_stages.origins.git import open_mirror
+from repoloom_stages.origins.holdout import pin_history
+from repoloom_stages.runtime.connections import GIT_KEYS
+from repoloom_stages.runtime.stage import Inputs, Outputs
 
 PINS_FILE = "pins.json"
 
@@ -52,7 +52,7 @@ def _model(name: ModelName, inputs: Inputs) -> Pin:
         from repoloom_stages import tiny
 
         return Pin(tiny=TinyPin(sha256=tiny.SHA256))
-    from repoloom_stages.hub import commit_of
+    from repoloom_stages.origins.hub import commit_of
 
     commit = commit_of(name.repository, name.revision or "main", inputs.connections)
     return Pin(hugging_face=HuggingFacePin(repository=name.repository, revision=commit))

@@ -12,16 +12,16 @@ from datetime import UTC, datetime
 from repoloom_api.artifacts import COMMIT_FILE, SHARDS_FILE, canonical_json
 from repoloom_api.catalogue import SnapshotParams
 from repoloom_api.runs import GitPin, SplitMode
-from repoloom_stages import eligibility
-from repoloom_stages.connections import GIT_KEYS
 from repoloom_stages.errors import BadInput
-from repoloom_stages.git import Blobs, Change, Commit, Entry, Mirror, open_mirror
-from repoloom_stages.globs import Globs
-from repoloom_stages.languages import TEXT, language_of
-from repoloom_stages.manifests import MANIFESTS_FILE, manifests_of
-from repoloom_stages.novel_lines import Brought, novel_lines, ranges, who_brought
+from repoloom_stages.linking.manifests import MANIFESTS_FILE, manifests_of
+from repoloom_stages.origins import eligibility
+from repoloom_stages.origins.git import Blobs, Change, Commit, Entry, Mirror, open_mirror
+from repoloom_stages.origins.globs import Globs
+from repoloom_stages.origins.novel_lines import Brought, novel_lines, ranges, who_brought
 from repoloom_stages.records import TEST, TRAIN, VALIDATION, SnapshotCommit, SourceFile, write_records
-from repoloom_stages.stage import Inputs, Outputs
+from repoloom_stages.runtime.connections import GIT_KEYS
+from repoloom_stages.runtime.stage import Inputs, Outputs
+from repoloom_stages.syntax.languages import TEXT, language_of
 
 PROGRESS_FILES = 100
 """Files between two words on progress."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from repoloom_api.catalogue import SplitParams
 from repoloom_stages.errors import BadInput
 from repoloom_stages.records import LEAK, TRAIN, Assigned, SampleId, first_side, read_all, read_sides, write_records
-from repoloom_stages.stage import Inputs, Outputs
+from repoloom_stages.runtime.stage import Inputs, Outputs
 
 Sides = Mapping[tuple[str, str], str]
 """By repository and path."""

@@ -28,11 +28,11 @@ from trl import SFTConfig, SFTTrainer
 from repoloom_api.catalogue import TrainParams
 from repoloom_api.v1alpha1.conditions import Reason
 from repoloom_api.v1alpha1.finetune import Lora, Training
-from repoloom_stages import corpus, models
 from repoloom_stages.errors import BadInput, TryAgain, UnsafeInput
-from repoloom_stages.model_name import ModelName, model_name
 from repoloom_stages.records import TRAIN
-from repoloom_stages.stage import Inputs, Outputs
+from repoloom_stages.runtime.stage import Inputs, Outputs
+from repoloom_stages.tuning import corpus, models
+from repoloom_stages.tuning.model_name import ModelName, model_name
 
 MICRO_BATCH_TOKENS = 8192
 """Tokens that a GPU computes at once, padding included."""

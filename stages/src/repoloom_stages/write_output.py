@@ -25,7 +25,6 @@ from repoloom_api.catalogue import WriteOutputParams
 from repoloom_api.v1alpha1.datasetbuild import Format
 from repoloom_api.v1alpha1.recipes import Shape
 from repoloom_stages.errors import BadInput
-from repoloom_stages.novelty import Novelty, Span
 from repoloom_stages.records import (
     FILL_IN_MIDDLE,
     LEAK,
@@ -40,8 +39,9 @@ from repoloom_stages.records import (
     read_records,
     write_records,
 )
-from repoloom_stages.stage import Inputs, Outputs
-from repoloom_stages.tagging import tag_code
+from repoloom_stages.runtime.stage import Inputs, Outputs
+from repoloom_stages.sampling.novelty import Novelty, Span
+from repoloom_stages.sampling.tagging import tag_code
 
 ROW_GROUP_BYTES = 32_000_000
 """Rows of so many bytes of JSON make a row group: a reader holds one, and the writer one for each split."""

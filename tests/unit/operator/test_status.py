@@ -42,7 +42,7 @@ def test_a_finished_step_counts_with_all_its_tasks() -> None:
 
 
 def test_a_pod_that_counts_tasks_says_which_one_is_at_work() -> None:
-    world = at_work(collect=running("250/300"))  # as `repoloom_stages.progress` writes it, in the third of three
+    world = at_work(collect=running("250/300"))  # as `repoloom_stages.runtime.progress` writes it, in the third
     assert world.status["progress"] == {"tasks": "2/11", "running": "snapshot"}
 
 

@@ -8,10 +8,20 @@ import pytest
 
 from repoloom_api.artifacts import Counts, FileEntry, artifact_key, below, blob_name, manifest_name, tree_digest
 from repoloom_api.catalogue import CATALOGUE
-from repoloom_stages.artifact_store import ArtifactStore, Damaged
-from repoloom_stages.code_digest import LOCK_VARIABLE, _closure, _imports, _locked, _version, code_digest, module_name
-from repoloom_stages.kept import MOST_PACKS, MemoPacks, StoredCheckpoints
-from repoloom_stages.store import FolderStore
+from repoloom_stages.runtime.artifact_store import ArtifactStore, Damaged
+from repoloom_stages.runtime.code_digest import (
+    LOCK_VARIABLE,
+    SURROUNDINGS,
+    _closure,
+    _imports,
+    _locked,
+    _module_path,
+    _version,
+    code_digest,
+    module_name,
+)
+from repoloom_stages.runtime.kept import MOST_PACKS, MemoPacks, StoredCheckpoints
+from repoloom_stages.runtime.store import FolderStore
 
 KEY = "0" * 64
 CODE = "1" * 64
@@ -165,7 +175,9 @@ text = "import repoloom_stages.no"
 
 def test_no_digest_of_code_depends_on_how_bytes_are_stored() -> None:
     for stage in CATALOGUE:
-        assert not {"store", "s3", "execute", "lookup", "kept"} & set(_closure(stage))
+        closure = _closure(stage)
+        assert not {f"runtime.{name}" for name in ("store", "s3", "execute", "lookup", "kept")} & set(closure)
+        assert all(_module_path(name) for name in SURROUNDINGS)
 
 
 def test_memos_are_found_again_also_by_the_halves_of_a_split_shard(artifacts: ArtifactStore) -> None:

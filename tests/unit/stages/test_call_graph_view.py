@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from repoloom_stages.call_graph_view import MAX_NEAR, WIDTH
 from repoloom_stages.records import write_records
-from repoloom_stages.stage import Outputs
+from repoloom_stages.runtime.stage import Outputs
+from repoloom_stages.sampling.call_graph_view import MAX_NEAR, WIDTH
 from support.shards import cut_units, made, source_file
 
 RUST = """\

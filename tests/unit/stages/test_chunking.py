@@ -10,8 +10,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tree_sitter import Node
 
-from repoloom_stages.chunking import Chunk, Syntax, chunks
-from repoloom_stages.grammars import children, grammar_of
+from repoloom_stages.sampling.chunking import Chunk, Syntax, chunks
+from repoloom_stages.syntax.grammars import children, grammar_of
 from repoloom_stages.tokens import TokenCounter
 from support.models import train_tokenizer
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from repoloom_stages.records import read_records
-from repoloom_stages.stage import Outputs
-from repoloom_stages.tagging import tag_code
+from repoloom_stages.runtime.stage import Outputs
+from repoloom_stages.sampling.tagging import tag_code
 from support.models import train_tokenizer
 from support.shards import made
 from support.whole_sources import Code, item, make_groups, used, workspace_source, write_source

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from repoloom_api.catalogue import CodeUnitsParams
 from repoloom_api.v1alpha1.recipes import CodeUnits, Keep
 from repoloom_stages import code_overviews
-from repoloom_stages.ascii_tree import Branch, draw, draw_graph, roots_of
 from repoloom_stages.records import write_records
-from repoloom_stages.stage import Inputs, Outputs
+from repoloom_stages.runtime.stage import Inputs, Outputs
+from repoloom_stages.sampling.ascii_tree import Branch, draw, draw_graph, roots_of
 from support.linking import Linked, link_files, link_texts
 from support.models import train_tokenizer
 from support.shards import made, source_file, write_tokenizer

@@ -11,7 +11,7 @@ from repoloom_api.catalogue import CodeContrastsParams, CodeQuestionsParams
 from repoloom_api.v1alpha1.recipes import CodeQuestions, Keep
 from repoloom_stages import code_contrasts, code_questions
 from repoloom_stages.records import Novel, Record, read_records, text_sha256
-from repoloom_stages.stage import Inputs, Outputs
+from repoloom_stages.runtime.stage import Inputs, Outputs
 from support.linking import Linked, link_files, link_texts
 from support.shards import source_file, write_tokenizer
 from support.workspace import workspace_files

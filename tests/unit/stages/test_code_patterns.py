@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from repoloom_stages.stage import Outputs
-from repoloom_stages.written_names import NamePatterns, arguments_of, listed, path_of
+from repoloom_stages.runtime.stage import Outputs
+from repoloom_stages.sampling.written_names import NamePatterns, arguments_of, listed, path_of
 from support.shards import made
 from support.whole_sources import Code, item, make_patterns, used, write_source
 

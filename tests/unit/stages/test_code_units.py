@@ -8,8 +8,8 @@ import pytest
 
 from repoloom_api.v1alpha1.recipes import Granularity
 from repoloom_stages.records import SourceFile, id_of
-from repoloom_stages.stage import Outputs
-from repoloom_stages.tagging import tag_code
+from repoloom_stages.runtime.stage import Outputs
+from repoloom_stages.sampling.tagging import tag_code
 from support.models import END, train_tokenizer
 from support.shards import cut_units, made, source_file
 

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repoloom_stages.coverage import Coverage, Shown
+from repoloom_stages.report.coverage import Coverage, Shown
 from support import samples
 from support.datasets import Dataset, stats_of
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from repoloom_api.catalogue import DeduplicateParams
 from repoloom_stages import deduplicate
-from repoloom_stages.stage import Outputs
+from repoloom_stages.runtime.stage import Outputs
 from support import samples
 
 

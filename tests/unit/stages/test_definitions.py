@@ -2,9 +2,9 @@
 
 import pytest
 
-from repoloom_stages.code_file import CodeFile
-from repoloom_stages.definitions import Definitions, Scope
 from repoloom_stages.facts import Import
+from repoloom_stages.sampling.code_file import CodeFile
+from repoloom_stages.sampling.definitions import Definitions, Scope
 from support.whole_sources import Code, used
 
 HOME = "app::views"

@@ -2,7 +2,6 @@
 
 import ast
 import importlib
-import pkgutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -10,8 +9,8 @@ from types import ModuleType
 import pytest
 
 import repoloom_stages
-from repoloom_stages import eligibility
-from repoloom_stages.drop_reasons import MEANINGS
+from repoloom_stages.origins import eligibility
+from repoloom_stages.report.drop_reasons import MEANINGS
 
 DROPS = frozenset({"drop", "_drop"})
 """Functions whose first argument is a reason, or whose second is, after the counters."""
@@ -23,13 +22,13 @@ Parsed = dict[str, ast.Module]
 
 
 def parsed() -> Parsed:
-    """Every module but those."""
-    (folder,) = repoloom_stages.__path__
-    names = (one.name for one in pkgutil.iter_modules(repoloom_stages.__path__) if not one.ispkg)
+    """Every module but those, by its name inside the package."""
+    (folder,) = map(Path, repoloom_stages.__path__)
+    paths = {path: ".".join(path.relative_to(folder).with_suffix("").parts) for path in sorted(folder.rglob("*.py"))}
     return {
-        name: ast.parse((Path(folder) / f"{name}.py").read_text(encoding="utf-8"))
-        for name in sorted(names)
-        if name not in OF_MODELS
+        name: ast.parse(path.read_text(encoding="utf-8"))
+        for path, name in paths.items()
+        if path.stem not in OF_MODELS | {"__init__", "__main__"}
     }
 
 

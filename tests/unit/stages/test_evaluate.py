@@ -13,11 +13,12 @@ import torch
 from repoloom_api.catalogue import EvaluateParams, SuiteParams
 from repoloom_api.runs import Outcome, Verdict
 from repoloom_api.v1alpha1.finetune import Requirement
-from repoloom_stages import bits, corpus, evaluate, models
-from repoloom_stages.bits import GroupBits, Span
+from repoloom_stages import evaluate
 from repoloom_stages.errors import BadInput
-from repoloom_stages.generate import generate
-from repoloom_stages.stage import Inputs, Outputs
+from repoloom_stages.runtime.stage import Inputs, Outputs
+from repoloom_stages.tuning import bits, corpus, models
+from repoloom_stages.tuning.bits import GroupBits, Span
+from repoloom_stages.tuning.generate import generate
 from support.models import TEXTS, change_weights, write_adapter, write_dataset, write_model
 
 ADAPTER_DIGEST = "a" * 64

@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repoloom_stages.excerpts import MAX_CHARACTERS, MAX_LINES, Choice, excerpt
+from repoloom_stages.report.excerpts import MAX_CHARACTERS, MAX_LINES, Choice, excerpt
 
 TEXT: Any = {"shape": "text"}
 

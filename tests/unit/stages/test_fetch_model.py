@@ -10,10 +10,10 @@ from repoloom_api.catalogue import FetchModelParams
 from repoloom_api.runs import HuggingFacePin, Pin, TinyPin
 from repoloom_api.tasks import Reach
 from repoloom_stages import fetch_model, tiny
-from repoloom_stages.connections import Connections
 from repoloom_stages.errors import BadInput, CredentialMissing, NoSuchSource, StageError, TryAgain, UnsafeInput
-from repoloom_stages.model_name import ModelName, model_name
-from repoloom_stages.stage import Inputs, Outputs
+from repoloom_stages.runtime.connections import Connections
+from repoloom_stages.runtime.stage import Inputs, Outputs
+from repoloom_stages.tuning.model_name import ModelName, model_name
 from support.hub import COMMIT, StubHub, stub_hub
 
 REPOSITORY = "some-body/small-model"

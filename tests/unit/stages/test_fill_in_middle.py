@@ -13,14 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from repoloom_stages.corpus import Encoder
 from repoloom_stages.errors import BadInput
-from repoloom_stages.fill_in_middle import draws, fill_in_middle
-from repoloom_stages.grammars import grammar_of
 from repoloom_stages.records import Record
-from repoloom_stages.sentinels import FAMILIES, TEXT, Parts, Sentinels, arrange, code_of, sentinels_of
-from repoloom_stages.stage import Outputs
+from repoloom_stages.runtime.stage import Outputs
+from repoloom_stages.sampling.fill_in_middle import draws, fill_in_middle
+from repoloom_stages.sampling.sentinels import FAMILIES, TEXT, Parts, Sentinels, arrange, code_of, sentinels_of
+from repoloom_stages.syntax.grammars import grammar_of
 from repoloom_stages.tokens import text_tokenizer
+from repoloom_stages.tuning.corpus import Encoder
 from support import samples
 from support.shards import cut_units, made, source_file, write_tokenizer
 

@@ -9,7 +9,7 @@ from repoloom_api.catalogue import GateParams
 from repoloom_api.v1alpha1.datasetbuild import Gate, GateRequirements
 from repoloom_stages import gate
 from repoloom_stages.records import write_records
-from repoloom_stages.stage import Inputs, Outputs
+from repoloom_stages.runtime.stage import Inputs, Outputs
 from support.shards import made
 
 HEADER = "// File: src/a/very/long/path/that/is/no/code/of/theirs.rs\n\n"

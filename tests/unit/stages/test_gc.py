@@ -19,8 +19,8 @@ from repoloom_api.artifacts import (
     sha256_of,
 )
 from repoloom_api.runs import DatasetPin, Pin, Pins, Result, RunRecord
-from repoloom_stages.artifact_store import ArtifactStore
-from repoloom_stages.store import open_store
+from repoloom_stages.runtime.artifact_store import ArtifactStore
+from repoloom_stages.runtime.store import open_store
 
 DATASET = published_prefix("DatasetBuild", "code")
 OLD, NEW = "a" * 64, "b" * 64

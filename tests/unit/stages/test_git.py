@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from repoloom_stages.addresses import is_public, public_addresses
-from repoloom_stages.connections import Connection
 from repoloom_stages.errors import (
     BadInput,
     CredentialMissing,
@@ -19,7 +17,9 @@ from repoloom_stages.errors import (
     TryAgain,
     UnsafeInput,
 )
-from repoloom_stages.git import open_mirror
+from repoloom_stages.origins.addresses import is_public, public_addresses
+from repoloom_stages.origins.git import open_mirror
+from repoloom_stages.runtime.connections import Connection
 from support.git_server import GitServer, git_server
 from support.repositories import Repository
 
@@ -419,7 +419,7 @@ def test_git_connects_to_the_address_that_was_checked(monkeypatch: pytest.Monkey
     with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
         port = listener.getsockname()[1]
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [(2, 1, 6, "", ("127.0.0.1", port))])
-        monkeypatch.setattr("repoloom_stages.addresses.is_public", lambda _: True)
+        monkeypatch.setattr("repoloom_stages.origins.addresses.is_public", lambda _: True)
         listener.settimeout(20)
 
         def hang_up() -> None:

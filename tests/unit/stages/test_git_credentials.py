@@ -18,9 +18,9 @@ from repoloom_api.resources import parse_resource
 from repoloom_api.settings import LOCAL
 from repoloom_api.tasks import Placement, Plan, Reach
 from repoloom_api.v1alpha1.conditions import Reason
-from repoloom_stages.connections import GIT_KEYS, HUB_KEYS, Connections
 from repoloom_stages.errors import BadInput, ConnectionDenied, CredentialMissing, NoSuchSource
-from repoloom_stages.git import open_mirror
+from repoloom_stages.origins.git import open_mirror
+from repoloom_stages.runtime.connections import GIT_KEYS, HUB_KEYS, Connections
 from support.builders import dataset_build, source
 from support.git_server import GitServer, git_server
 from support.repositories import Repository

@@ -2,7 +2,7 @@
 
 import pytest
 
-from repoloom_stages.globs import Globs
+from repoloom_stages.origins.globs import Globs
 
 MATCHES = {
     "a star is any name in the root": ("*.py", "a.py"),

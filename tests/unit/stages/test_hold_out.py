@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from repoloom_api.catalogue import HoldOutParams
 from repoloom_stages import hold_out
 from repoloom_stages.records import SourceFile
-from repoloom_stages.stage import Outputs
+from repoloom_stages.runtime.stage import Outputs
 from support import samples
 from support.shards import index_shard, source_file, write_shard
 

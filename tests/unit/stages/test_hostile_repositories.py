@@ -574,7 +574,7 @@ def test_repository_is_refused_with_a_reason(
     trap: Trap,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("repoloom_stages.git.MAX_PATHS", 1000)
+    monkeypatch.setattr("repoloom_stages.origins.git.MAX_PATHS", 1000)
     with pytest.raises(kind, match=message) as error:
         trap.take(prepare(trap))
     assert SECRET not in str(error.value)

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from repoloom_stages.facts import Item
-from repoloom_stages.grammars import MAX_BYTES
 from repoloom_stages.index_code import facts_of
-from repoloom_stages.items import MAX_DEPTH
-from repoloom_stages.memos import Memo
+from repoloom_stages.runtime.memos import Memo
+from repoloom_stages.syntax.grammars import MAX_BYTES
+from repoloom_stages.syntax.items import MAX_DEPTH
 from support.shards import index_shard, made, source_file, write_shard
 
 INDEX = "index/files.jsonl.zst"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from repoloom_stages.languages import comment, language_of
+from repoloom_stages.syntax.languages import comment, language_of
 
 KNOWN = {
     "src/lib.rs": "rust",

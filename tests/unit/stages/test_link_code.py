@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from repoloom_stages.item_ids import ItemIds
+from repoloom_stages.linking.item_ids import ItemIds
 from repoloom_stages.records import Novel
 from support.linking import Linked, link_files, link_texts
 from support.samples import files as bytes_of

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from repoloom_stages.packing import Part, Sized, Window, fold, pack
+from repoloom_stages.sampling.packing import Part, Sized, Window, fold, pack
 
 Name = tuple[int, int]
 """Number and true size of a piece."""

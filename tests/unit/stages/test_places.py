@@ -6,9 +6,9 @@ from collections.abc import Mapping
 import pytest
 
 from repoloom_api.v1alpha1.datasetbuild import Layer
+from repoloom_stages.linking.places import Places
+from repoloom_stages.linking.readme import first_sentence
 from repoloom_stages.links import Manifest, PlacedFile
-from repoloom_stages.places import Places
-from repoloom_stages.readme import first_sentence
 from support.shards import source_file
 from support.workspace import workspace_files
 

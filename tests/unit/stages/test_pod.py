@@ -20,17 +20,17 @@ from repoloom_api.runs import GitPin, Pin, Pins, SplitMode, TinyPin
 from repoloom_api.settings import LOCAL
 from repoloom_api.tasks import Plan, Task
 from repoloom_api.v1alpha1.conditions import Reason
-from repoloom_stages.artifact_store import ArtifactStore
 from repoloom_stages.errors import BadInput, StageError, Stopped, TryAgain, says_disk_full
-from repoloom_stages.execute import Given, Report, execute
-from repoloom_stages.handover import shard_groups
-from repoloom_stages.lookup import Found, Lookup
-from repoloom_stages.process import Process, parse_shards
-from repoloom_stages.progress import Progress
 from repoloom_stages.records import read_records
-from repoloom_stages.result import MOST_BYTES, failure, success
-from repoloom_stages.sigterm import Sigterm
-from repoloom_stages.store import FolderStore
+from repoloom_stages.runtime.artifact_store import ArtifactStore
+from repoloom_stages.runtime.execute import Given, Report, execute
+from repoloom_stages.runtime.handover import shard_groups
+from repoloom_stages.runtime.lookup import Found, Lookup
+from repoloom_stages.runtime.process import Process, parse_shards
+from repoloom_stages.runtime.progress import Progress
+from repoloom_stages.runtime.result import MOST_BYTES, failure, success
+from repoloom_stages.runtime.sigterm import Sigterm
+from repoloom_stages.runtime.store import FolderStore
 from support.builders import dataset_build
 from support.repositories import Repository
 

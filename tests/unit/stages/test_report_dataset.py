@@ -17,8 +17,8 @@ from repoloom_api.catalogue import ReportDatasetParams
 from repoloom_api.runs import GitPin, SplitMode
 from repoloom_stages import report_dataset
 from repoloom_stages.errors import BadInput
-from repoloom_stages.lengths import histogram, length_bins, quantile
-from repoloom_stages.report_page import compact, figure_svg, percent, size, visible
+from repoloom_stages.report.lengths import histogram, length_bins, quantile
+from repoloom_stages.report.report_page import compact, figure_svg, percent, size, visible
 from support import samples
 from support.datasets import Dataset, records, stats_of
 

@@ -11,7 +11,7 @@ import pytest
 from repoloom_api.catalogue import ReportModelParams
 from repoloom_api.runs import Outcome, SuiteVerdict, Verdict
 from repoloom_stages import report_model
-from repoloom_stages.stage import Inputs, Outputs
+from repoloom_stages.runtime.stage import Inputs, Outputs
 
 REVISION = "c" * 40
 HOSTILE = "<script>alert(1)</script>\u202e.py"

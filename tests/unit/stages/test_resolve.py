@@ -19,9 +19,9 @@ from repoloom_api.catalogue import DatasetName, ModelName, ResolveParams
 from repoloom_api.runs import GitPin, Pins, SplitMode
 from repoloom_stages import resolve
 from repoloom_stages.errors import BadInput, CredentialMissing, NoSuchSource, SourceUnavailable, StageError
-from repoloom_stages.git import Commit
-from repoloom_stages.holdout import pin_history
-from repoloom_stages.stage import Inputs, Outputs
+from repoloom_stages.origins.git import Commit
+from repoloom_stages.origins.holdout import pin_history
+from repoloom_stages.runtime.stage import Inputs, Outputs
 from support.git_server import git_server
 from support.repositories import START, Repository
 from support.snapshots import PIN, URL, pin_repository, repository_name

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from repoloom_api.runs import GitPin, SplitMode
 from repoloom_stages.errors import BadInput
-from repoloom_stages.git import Change, Commit
-from repoloom_stages.novel_lines import novel_lines, ranges, who_brought
+from repoloom_stages.origins.git import Change, Commit
+from repoloom_stages.origins.novel_lines import novel_lines, ranges, who_brought
 from repoloom_stages.records import Novel, text_sha256
+from repoloom_stages.runtime.stage import Outputs
 from repoloom_stages.snapshot import Candidate, buckets
-from repoloom_stages.stage import Outputs
 from support.git_server import git_server
 from support.repositories import START, Repository, symlink
 from support.snapshots import URL, Snapshot, pin_of_files, pin_repository, take_snapshot

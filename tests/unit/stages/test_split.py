@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from repoloom_api.catalogue import SplitParams
 from repoloom_stages import split
 from repoloom_stages.errors import BadInput
-from repoloom_stages.stage import Outputs
+from repoloom_stages.runtime.stage import Outputs
 from support import samples
 
 

@@ -18,9 +18,9 @@ import moto
 import pytest
 
 from repoloom_stages.errors import BadInput, TryAgain
-from repoloom_stages.s3 import S3Store
-from repoloom_stages.s3_location import Location
-from repoloom_stages.store import STAGING, STAGING_SECONDS, FolderStore, Store, open_store
+from repoloom_stages.runtime.s3 import S3Store
+from repoloom_stages.runtime.s3_location import Location
+from repoloom_stages.runtime.store import STAGING, STAGING_SECONDS, FolderStore, Store, open_store
 from support.fault_proxy import FaultProxy, faulty
 from support.s3_server import BUCKET, S3Server, aws_environment, free_port, running_s3
 from support.store_users import User

@@ -15,11 +15,12 @@ from safetensors.torch import load_file
 
 from repoloom_api.catalogue import TrainParams
 from repoloom_api.v1alpha1.finetune import Lora, Training
-from repoloom_stages import corpus, models, train
-from repoloom_stages.checkpoints import Checkpoints
+from repoloom_stages import train
 from repoloom_stages.errors import BadInput, Stopped, TryAgain, UnsafeInput
-from repoloom_stages.sigterm import Sigterm
-from repoloom_stages.stage import Inputs, Outputs
+from repoloom_stages.runtime.checkpoints import Checkpoints
+from repoloom_stages.runtime.sigterm import Sigterm
+from repoloom_stages.runtime.stage import Inputs, Outputs
+from repoloom_stages.tuning import corpus, models
 from support.models import END, MIDDLE, TEXTS, change_weights, write_dataset, write_model
 
 SAMPLES = [text * times for times in range(1, 6) for text in TEXTS]

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from repoloom_api.catalogue import DeduplicateParams, SplitParams, WriteOutputParams
 from repoloom_stages import deduplicate, split, write_output
 from repoloom_stages.errors import BadInput
-from repoloom_stages.novelty import code_lines
-from repoloom_stages.sentinels import FAMILIES, TEXT, Parts, Sentinels, arrange
-from repoloom_stages.stage import Outputs
+from repoloom_stages.runtime.stage import Outputs
+from repoloom_stages.sampling.novelty import code_lines
+from repoloom_stages.sampling.sentinels import FAMILIES, TEXT, Parts, Sentinels, arrange
 from support import samples
 
 SPLITS = ("train", "validation", "test")

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from repoloom_api.settings import SettingsConfig
-from repoloom_stages.artifact_store import ArtifactStore
-from repoloom_stages.store import open_store
+from repoloom_stages.runtime.artifact_store import ArtifactStore
+from repoloom_stages.runtime.store import open_store
 
 DEFAULT_STORE = "repoloom-store"
 DEFAULT_OUT = Path("repoloom-out")

@@ -6,8 +6,8 @@ from pathlib import Path
 from repoloom.commands import open_artifacts
 from repoloom.results import find_results, run_records
 from repoloom_api.artifacts import below
-from repoloom_stages.artifact_store import ArtifactStore
 from repoloom_stages.errors import BadInput
+from repoloom_stages.runtime.artifact_store import ArtifactStore
 
 
 def generate(
@@ -25,7 +25,7 @@ def generate(
     artifacts = open_artifacts(store, namespace)
     with tempfile.TemporaryDirectory(prefix="repoloom-") as scratch:
         model, adapter = _fetch(artifacts, name, Path(scratch))
-        from repoloom_stages.generate import generate as complete  # torch takes seconds to import
+        from repoloom_stages.tuning.generate import generate as complete  # torch takes seconds to import
 
         print(prompt + complete(model, None if base else adapter, prompt, max_tokens, temperature, seed))
 

@@ -28,10 +28,10 @@ from repoloom_api.runs import Pins, Result, RunRecord
 from repoloom_api.settings import SettingsConfig
 from repoloom_api.tasks import Plan
 from repoloom_api.v1alpha1 import DatasetBuild, FineTune
-from repoloom_stages.artifact_store import ArtifactStore
 from repoloom_stages.errors import BadInput, GateNotMet
-from repoloom_stages.lookup import Lookup
-from repoloom_stages.publication import latest_result, published_result
+from repoloom_stages.runtime.artifact_store import ArtifactStore
+from repoloom_stages.runtime.lookup import Lookup
+from repoloom_stages.runtime.publication import latest_result, published_result
 
 PINS_FILE = "pins.json"
 """In `--out`: what the names of each resource meant in its newest run; `--pins` takes it."""

@@ -16,8 +16,8 @@ from repoloom_api.catalogue import CATALOGUE
 from repoloom_api.runs import Pins, Result
 from repoloom_api.settings import SettingsConfig
 from repoloom_api.tasks import Plan, Task
-from repoloom_stages.artifact_store import ArtifactStore
-from repoloom_stages.lookup import Found, Lookup, Unknown
+from repoloom_stages.runtime.artifact_store import ArtifactStore
+from repoloom_stages.runtime.lookup import Found, Lookup, Unknown
 
 
 def validate(files: list[Path], *, settings: Path | None) -> None:

@@ -1,0 +1,184 @@
+"""The text of a group: pieces of files one after another, each under a header of its own; and its record.
+
+Files come back from a scratch file one at a time. Which pieces belong together, `code_groups` says; how long ones are
+cut, `group_pieces`.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from repoloom_api.catalogue import CodeGroupsParams
+from repoloom_api.v1alpha1.recipes import HeaderField, Shape
+from repoloom_stages.links import PlacedFile
+from repoloom_stages.records import PLAIN, Origin, Record, sample_id
+from repoloom_stages.runtime.scratch import Scratch
+from repoloom_stages.sampling.code_file import CodeFile
+from repoloom_stages.sampling.headers import Frame, file_facts, frame_of, size
+from repoloom_stages.sampling.tagging import tag_code
+from repoloom_stages.tokens import TokenCounter
+
+KIND = "code-group"
+
+MAX_NAME_CHARACTERS = 200
+
+
+class Piece(NamedTuple):
+    """A stretch of a file under a header of its own. Offsets are bytes."""
+
+    file: int
+    """Number of the file in the scratch file."""
+    start: int
+    end: int
+    bytes: int
+    """Of the whole file or item that it is of."""
+    kind: str = "file"
+    name: str = ""
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is cut off."""
+        return self.end - self.start == self.bytes
+
+
+@dataclass(frozen=True)
+class Group:
+    """Pieces that are a sample together."""
+
+    block: str
+    """Which block of the recipe asks for it."""
+    name: str
+    pieces: tuple[Piece, ...]
+    tokens: int
+
+
+class _Shown(NamedTuple):
+    """A piece as a text shows it."""
+
+    frame: Frame
+    code: str
+    origin: Origin
+    place: PlacedFile
+    language: str
+    parsed: bool
+
+
+class GroupTexts:
+    """Texts of pieces and groups of one source's files."""
+
+    def __init__(self, params: CodeGroupsParams, counter: TokenCounter, scratch: Scratch) -> None:
+        self.params = params
+        self.counter = counter
+        self._scratch = scratch
+        self._last: tuple[int, CodeFile] | None = None
+
+    def keep(self, file: CodeFile) -> int:
+        """Put a file into the scratch file; returns its number."""
+        facts = {**file.facts, "items": [], "imports": [], "calls": [], "bindings": []}
+        return self._scratch.put([file.about, facts, file.place])
+
+    def file(self, number: int) -> CodeFile:
+        """A file by its number, without items, imports and calls. The last one is kept, with its tree if it has one."""
+        if self._last is None or self._last[0] != number:
+            self._last = number, CodeFile(*self._scratch.get(number))
+        return self._last[1]
+
+    def frame(self, piece: Piece) -> Frame:
+        """What stands around a piece."""
+        file = self.file(piece.file)
+        language = file.about["language"]
+        facts = {
+            **file_facts(file.place, language),
+            HeaderField.KIND: piece.kind,
+            HeaderField.NAME: piece.name,
+            HeaderField.BYTES: size(piece.bytes),
+        }
+        return frame_of(self.params.groups.header, facts, language)
+
+    def tokens(self, pieces: Sequence[Piece]) -> int:
+        """Tokens of the text that shows these pieces, as the outputs write it."""
+        codes = [(self.frame(piece), self.file(piece.file).code(piece.start, piece.end)) for piece in pieces]
+        return self.count(_joined(frame.around(code) for frame, code in codes))
+
+    def count(self, text: str) -> int:
+        """Tokens of a text as the outputs write it."""
+        (number,) = self.counter.count([tag_code(text) if self.params.tagged else text])
+        return number
+
+    def record(self, group: Group) -> Record:
+        """The sample of a group. Its code is all between the first header and the end of the last piece."""
+        first = self.file(group.pieces[0].file).about
+        shown = [self._shown(piece) for piece in group.pieces]
+        text = _joined(one.frame.around(one.code) for one in shown)
+        after = len(shown[-1].frame.around(shown[-1].code)) - len(shown[-1].frame.before) - len(shown[-1].code)
+        return Record(
+            id=sample_id(self.params.recipe, first["repo"], first["path"], shown[0].origin["start"], text),
+            kind=KIND,
+            shape=Shape.TEXT.value,
+            view=PLAIN,
+            recipe=self.params.recipe,
+            granularity=group.block,
+            name=group.name[:MAX_NAME_CHARACTERS],
+            crate=_only(one.place["crate"] for one in shown),
+            module=_common_module([one.place["module"] for one in shown]),
+            repo=first["repo"],
+            commit=first["commit"],
+            committed_at=first["committed_at"],
+            split=first["split"],
+            lang=_main_language(shown),
+            license=None,
+            source=[one.origin for one in shown],
+            text=text,
+            prompt_end=0,
+            rejected="",
+            controls=[],
+            code_start=len(shown[0].frame.before),
+            code_end=len(text) - after,
+            novel=[],
+            tokens=group.tokens,
+            complete=all(piece.whole for piece in group.pieces),
+            parsed=all(one.parsed for one in shown),
+        )
+
+    def _shown(self, piece: Piece) -> _Shown:
+        file = self.file(piece.file)
+        code, origin = file.code(piece.start, piece.end), file.origin(piece.start, piece.end)
+        return _Shown(self.frame(piece), code, origin, file.place, file.about["language"], file.facts["parsed"])
+
+
+def _joined(texts: Iterable[str]) -> str:
+    """Texts with an empty line between each and the next."""
+    parts: list[str] = []
+    for text in texts:
+        if parts:
+            parts.append("\n" if parts[-1].endswith("\n") else "\n\n")
+        parts.append(text)
+    return "".join(parts)
+
+
+def _only(values: Iterable[str]) -> str:
+    """The one value there is, or nothing."""
+    (first, *others) = dict.fromkeys(values)
+    return "" if others else first
+
+
+def _main_language(shown: Sequence[_Shown]) -> str:
+    """The language of most of the code; of equal ones, the first."""
+    sizes: Counter[str] = Counter()
+    for one in shown:
+        sizes[one.language] += len(one.code)
+    return sizes.most_common(1)[0][0]
+
+
+def _common_module(modules: Sequence[str]) -> str:
+    """The module that holds all of these, or nothing."""
+    paths = [re.split(r"(::|\.|/)", module) for module in modules]
+    common = 0
+    for parts in zip(*paths, strict=False):
+        if len(set(parts)) > 1:
+            break
+        common += 1
+    # Names stand at even places, what joins them at odd ones.
+    return "".join(paths[0][: common - 1 if common % 2 == 0 and common else common])
