@@ -27,6 +27,12 @@ def wait_at_work(installation: Installation, document: Document, step: str) -> l
     return until(at_work, START_SECONDS, lambda: f"no pod of {step} runs", pause=0.05)
 
 
+def wait_known_at_work(installation: Installation, document: Document, run: str, step: str) -> list[str]:
+    """The same, once Argo knows that a pod runs. One that goes before that, it makes again without a word."""
+    until(lambda: attempts(installation, run)[step, "Running"], START_SECONDS, lambda: f"no {step} is known to run")
+    return wait_at_work(installation, document, step)
+
+
 def take_away(cluster: Cluster, namespace: str, pods: Iterable[str]) -> None:
     """Delete pods as `kubectl delete --grace-period=0 --force` does."""
     for name in pods:

@@ -1,6 +1,6 @@
 """Container images for the source-built cluster, made by buildah, and how they get into its nodes.
 
-Where no registry gives the base of our own images, debootstrap makes it under its real name, so that the Dockerfile
+Where no registry gives the base of our own images, mmdebstrap makes it under its real name, so that the Dockerfile
 is used as it is.
 """
 
@@ -146,15 +146,9 @@ def _have_base() -> None:
     if _has(BASE) or _buildah("pull", "--quiet", BASE, check=False, seconds=120):
         return
     with TemporaryDirectory() as folder:
-        root = Path(folder) / "root"
-        call("debootstrap", "--variant=minbase", "--include=ca-certificates", "trixie", root, *_mirror(), seconds=1200)
-        for left in (root / "var/cache/apt/archives", root / "var/lib/apt/lists"):
-            shutil.rmtree(left)
-            left.mkdir()
-        archive = Path(folder) / "root.tar"  # a folder would lose its files' owners
-        mounted = [f"--exclude=./{name}/*" for name in ("dev", "proc", "sys")]
-        call("tar", "--create", f"--file={archive}", f"--directory={root}", *mounted, ".", seconds=600)
-        shutil.rmtree(root)
+        archive = Path(folder) / "root.tar"
+        options = ("--variant=minbase", "--include=ca-certificates", "--quiet")
+        call("mmdebstrap", *options, "trixie", archive, *_mirror(), seconds=1200)
         (Path(folder) / "Dockerfile").write_text('FROM scratch\nADD root.tar /\nCMD ["bash"]\n')
         _buildah("build", "--quiet", f"--tag={BASE}", folder)
 

@@ -19,8 +19,8 @@ from support.cluster.processes import NotReady
 from support.cluster.services import install_name_service
 from support.go_tools import go_tool
 
-PACKAGES = "containerd runc containernetworking-plugins buildah skopeo debootstrap iproute2 nftables iptables procps"
-COMMANDS = ("containerd", "ctr", "runc", "buildah", "skopeo", "debootstrap", "ip", "nft", "sysctl")
+PACKAGES = "containerd runc containernetworking-plugins buildah skopeo mmdebstrap iproute2 nftables iptables procps"
+COMMANDS = ("containerd", "ctr", "runc", "buildah", "skopeo", "mmdebstrap", "ip", "nft", "sysctl")
 PROGRAMS = (
     "etcd",
     "kube-apiserver",
