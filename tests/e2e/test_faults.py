@@ -17,7 +17,7 @@ from support.cluster.services import ARGO_NAMESPACE, rolled_out
 from support.flow import Flow, build_of, served
 from support.histories import package_history
 from support.installation import Installation, config
-from support.losses import attempts, take_argo_away, take_away, take_operator_away, wait_at_work, wait_known_at_work
+from support.losses import attempts, take_argo_away, take_away, take_operator_away, wait_again, wait_at_work
 from support.namespace_store import NamespaceStore
 from support.waiting import until
 
@@ -64,11 +64,13 @@ def test_pods_of_a_build_taken_away_at_work_are_tried_again_to_the_same_bytes(
     there.apply(laborious)
     run = there.wait_run(laborious)
     for step in ("collect", "shards"):
-        take_away(there.cluster, there.namespace, wait_known_at_work(there, laborious, run, step))
+        pods = wait_at_work(there, laborious, step)
+        take_away(there.cluster, there.namespace, pods)
+        wait_again(there, laborious, step, pods)
     there.wait_succeeded(laborious)
-    pods = attempts(there, run)
-    assert lost(pods).keys() == {"collect", "shards"}
-    assert done(pods) == done(attempts(flow.installation, flow.installation.status(laborious)["workflow"]))
+    assert done(attempts(there, run)) == done(
+        attempts(flow.installation, flow.installation.status(laborious)["workflow"])
+    )
     assert elsewhere.published(laborious) == flow.published(laborious)
 
 

@@ -1,7 +1,7 @@
 """Pods taken away at work without a warning, as where their node is lost, and what Argo remembers of it."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import kubernetes
@@ -17,20 +17,24 @@ OPERATOR = "app.kubernetes.io/component=operator"
 ARGO_CONTROLLER = "app=workflow-controller"
 
 
-def wait_at_work(installation: Installation, document: Document, step: str) -> list[str]:
-    """Names of the pods of a resource's step, once one's stage runs."""
+def wait_at_work(installation: Installation, document: Document, step: str) -> dict[str, str]:
+    """The pods of a resource's step, once one's stage runs: names, and the uids that tell two of one name apart."""
 
-    def at_work() -> list[str]:
+    def at_work() -> dict[str, str]:
         pods = _pods(installation.cluster, installation.namespace, selector(document, step=step))
-        return [pod.metadata.name for pod in pods if _runs(pod, "main")]
+        return _uids(pods) if any(_runs(pod, "main") for pod in pods) else {}
 
     return until(at_work, START_SECONDS, lambda: f"no pod of {step} runs", pause=0.05)
 
 
-def wait_known_at_work(installation: Installation, document: Document, run: str, step: str) -> list[str]:
-    """The same, once Argo knows that a pod runs. One that goes before that, it makes again without a word."""
-    until(lambda: attempts(installation, run)[step, "Running"], START_SECONDS, lambda: f"no {step} is known to run")
-    return wait_at_work(installation, document, step)
+def wait_again(installation: Installation, document: Document, step: str, gone: Mapping[str, str]) -> None:
+    """Wait until a step whose pods are gone has another. One that was young, Argo makes again by its old name."""
+
+    def again() -> bool:
+        pods = _pods(installation.cluster, installation.namespace, selector(document, step=step))
+        return not set(_uids(pods).values()) <= set(gone.values())
+
+    until(again, START_SECONDS, lambda: f"{step} has no other pod than {gone}", pause=0.05)
 
 
 def take_away(cluster: Cluster, namespace: str, pods: Iterable[str]) -> None:
@@ -63,6 +67,10 @@ def _take_matching_away(cluster: Cluster, namespace: str, labels: str) -> None:
 def _pods(cluster: Cluster, namespace: str, labels: str) -> list[Any]:
     found: list[Any] = _core(cluster).list_namespaced_pod(namespace, label_selector=labels).items
     return found
+
+
+def _uids(pods: list[Any]) -> dict[str, str]:
+    return {pod.metadata.name: pod.metadata.uid for pod in pods}
 
 
 def _runs(pod: Any, container: str) -> bool:
