@@ -71,8 +71,8 @@ lint: .venv/.synced ## Style, types, and who may import whom
 	$(RUN)/mypy
 	$(RUN)/lint-imports
 
-bench: .venv/.synced ## Measure hot paths against their limits
-	$(RUN)/python bench/index_code.py
+bench: .venv/.synced ## Measure hot paths against their limits (FOLDER=code to index; default: our own stages)
+	$(RUN)/python bench/index_code.py "$(or $(FOLDER),stages/src)"
 	$(PYTEST) -m faults -s tests/cluster/test_operator_load.py
 
 tiny: .venv/.synced ## Train the shipped base model anew (about 20 minutes on 2 cores)

@@ -1,6 +1,6 @@
 """CPU seconds of `index-code`'s facts against a bare tree-sitter parse of the same files, and against a plain walk.
 
-    python bench/index_code.py FOLDER [--rounds 5] [--language rust]
+    python bench/index_code.py FOLDER [--rounds 5] [--language rust] [--every 1]
 
 All read the files of each language below FOLDER, in turn and in one process, so that whatever else the machine does
 falls on each. Ratios to the bare parse are what counts; MB per CPU second follow the machine.
@@ -22,35 +22,44 @@ from importlib.metadata import version
 from pathlib import Path
 from unittest.mock import patch
 
-from tree_sitter import Language, Node, Parser, Query
+from tree_sitter import Node, Parser, Query
 
-from repoloom_stages import rust_usage
 from repoloom_stages.index_code import facts_of
+from repoloom_stages.syntax import rust_usage
 from repoloom_stages.syntax.grammars import MAX_BYTES, grammar_of
 from repoloom_stages.syntax.languages import language_of
 
 WALKED = {
     "arguments": "call",
     "macro_invocation": "call",
-    "let_declaration": "let",
+    "let_declaration": "binding",
+    "closure_expression": "binding",
+    "match_expression": "binding",
+    "for_expression": "binding",
     "use_declaration": "import",
     "extern_crate_declaration": "import",
 }
 """Kinds of node and their captures in the query of `rust_usage`."""
+
+CONDITIONAL = frozenset({"if_expression", "while_expression"})
+LETS = frozenset({"let_condition", "let_chain"})
+"""What makes a conditional a binding, as its condition."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--every", type=int, default=1, help="read each so many-th file of a language")
     parser.add_argument("--language", help="this one alone; else all that have a grammar")
     options = parser.parse_args()
     libraries = ", ".join(
         f"{name} {version(name)}" for name in ("tree-sitter", "tree-sitter-python", "tree-sitter-rust")
     )
     print(f"Python {platform.python_version()}, {libraries}; load {os.getloadavg()[0]:.1f}")
-    for language, texts in sorted(read_texts(options.folder).items()):
+    for language, found in sorted(read_texts(options.folder).items()):
         if options.language in (None, language):
+            texts = found[:: options.every]
             print(f"{language}: {len(texts)} files, {sum(map(len, texts)) / 1e6:.1f} MB, {options.rounds} rounds")
             compare(language, texts, options.rounds)
             compare_processes(language, texts, options.rounds)
@@ -106,19 +115,25 @@ def walked_facts(text: bytes) -> object:
         return facts_of("rust", text)
 
 
-def walked(query: Query, root: Node, source: bytes, language: Language) -> dict[str, list[Node]]:
+def walked(query: Query, root: Node) -> dict[str, list[Node]]:
     """What the query of `rust_usage` captures, found from Python. The arguments are those of `captures_of`."""
-    del query, source, language
+    del query
     found: dict[str, list[Node]] = defaultdict(list)
 
     def visit(node: Node) -> None:
         if capture := WALKED.get(node.type):
             found[capture].append(node)
+        elif node.type in CONDITIONAL and is_let(node.child_by_field_name("condition")):
+            found["binding"].append(node)
         for child in node.children:
             visit(child)
 
     visit(root)
     return found
+
+
+def is_let(condition: Node | None) -> bool:
+    return condition is not None and condition.type in LETS
 
 
 def compare_processes(language: str, texts: list[bytes], rounds: int) -> None:

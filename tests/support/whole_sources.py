@@ -57,6 +57,7 @@ class Code:
             imports=list(self.imports),
             calls=list(self.calls),
             bindings=[],
+            unread="",
         )
 
     @property

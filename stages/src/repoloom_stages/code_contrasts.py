@@ -25,6 +25,9 @@ KIND = "code-contrast"
 NO_MISTAKE = "no-mistake"
 """Why a function makes no pair: nothing in it could be made wrong with certainty."""
 
+_NOTHING = re.compile(r"[\s{}.;]*(?:pass)?[\s{};]*")
+"""The body of a function that does nothing."""
+
 HEADER = Header(comment=HeaderFields(fields=(HeaderField.FILE,)))
 
 
@@ -114,7 +117,7 @@ def _sibling_call(
 
 
 def _other_body(file: CodeFile, position: int, linked: LinkedItem) -> tuple[str, str] | None:
-    """The body of another function of the file, with another signature."""
+    """The body of another function of the file, with another signature, that does something and stands as deep."""
     item = file.facts["items"][position]
     others = [
         other
@@ -124,12 +127,19 @@ def _other_body(file: CodeFile, position: int, linked: LinkedItem) -> tuple[str,
         and not item["start"] <= other["start"] < item["end"]
         and not other["start"] <= item["start"] < other["end"]
         and _parameters(other["signature"]) != _parameters(item["signature"])
+        and _indentation(file, other) == _indentation(file, item)
+        and not _NOTHING.fullmatch(file.code(other["body"], other["end"]))
     ]
     if not others:
         return None
     other = others[_number(linked["id"]) % len(others)]
     rejected = file.code(other["body"], other["end"])
     return ("other-body", rejected) if rejected.strip() != _body(file, position).strip() else None
+
+
+def _indentation(file: CodeFile, item: Item) -> str:
+    code = file.code(item["start"], item["body"])
+    return code[: len(code) - len(code.lstrip())]
 
 
 def _body(file: CodeFile, position: int) -> str:

@@ -2,7 +2,8 @@
 
 Two passes: every file is put into a scratch file and what is known of it is gathered; then each block forms its groups,
 `group_pieces` fits them into the window, and `group_texts` writes them in order of their first file. In memory is what
-is known of the files and items, never their texts.
+is known of the files and of what defines something, never their texts; items that are related, and the groups, wait in
+scratch files too.
 
 Files held out by time are in no group. Where files are held out by file, a group's files are all of one side. A group
 is complete if all that it shows is whole, though its folder or crate took several.
@@ -52,15 +53,16 @@ def run(params: CodeGroupsParams, inputs: Inputs, outputs: Outputs) -> None:
     Counted are groups, and as one each the files that `keep` or time leaves out.
     """
     counter = TokenCounter.load(inputs.one("tokenizer"))
-    with Scratch() as scratch:
+    with Scratch() as scratch, Scratch() as related, Scratch() as used, Scratch() as made:
         texts = GroupTexts(params, counter, scratch)
         packer = Packer(texts, outputs)
-        source = _Source.read(texts, packer, inputs, outputs)
-        groups = sorted(_groups(source, packer, inputs), key=source.place)
+        source = _Source.read(texts, packer, inputs, outputs, Implementations(related), CrossCrateUses(used))
+        places = [(*source.place(one), made.put(one.document())) for one in _groups(source, packer, inputs)]
+        groups = (Group.read(made.get(number)) for *_, number in sorted(places))
         write_samples(outputs.folder, _records(groups, texts, outputs))
 
 
-def _records(groups: list[Group], texts: GroupTexts, outputs: Outputs) -> Iterator[Record]:
+def _records(groups: Iterator[Group], texts: GroupTexts, outputs: Outputs) -> Iterator[Record]:
     for group in groups:
         outputs.take()
         outputs.keep()
@@ -88,15 +90,23 @@ class _Source:
     """All files that may be in groups."""
 
     params: CodeGroupsParams
+    implementations: Implementations
+    uses: CrossCrateUses
     files: list[_File] = field(default_factory=list)
     """By their numbers in the scratch file."""
-    implementations: Implementations = field(default_factory=Implementations)
-    uses: CrossCrateUses = field(default_factory=CrossCrateUses)
 
     @classmethod
-    def read(cls, texts: GroupTexts, packer: Packer, inputs: Inputs, outputs: Outputs) -> "_Source":
+    def read(
+        cls,
+        texts: GroupTexts,
+        packer: Packer,
+        inputs: Inputs,
+        outputs: Outputs,
+        implementations: Implementations,
+        uses: CrossCrateUses,
+    ) -> "_Source":
         """Read the files once, into the scratch file."""
-        source = cls(texts.params)
+        source = cls(texts.params, implementations, uses)
         sides = read_sides(inputs.many("sides"))
         graph = read_records(inputs.one("graph") / "files.jsonl.zst")
         order = {one["path"]: number for number, one in enumerate(graph)}

@@ -104,27 +104,30 @@ class _Repository:
 
     @classmethod
     def read(cls, params: CodeUnitsParams, inputs: Inputs, outputs: Outputs, files: Scratch) -> "_Repository":
-        """Look at every file once, by path."""
+        """Look at every file once, then by path at what is shown of it."""
         crates = json.loads((inputs.one("graph") / "crates.json").read_bytes())
         found = cls(files, crates)
         kept, sides = Kept(params.keep), _training_files(inputs)
         total = count_source_files(inputs)
-        for number, (facts, place, links) in enumerate(_by_path(inputs), start=1):
+        seen: list[tuple[str, int]] = []
+        for number, (facts, place, links) in enumerate(_every_file(inputs), start=1):
             reason = kept.reason_against(place["path"], place["bytes"])
             if reason or not _is_trained_on(place, sides):
                 outputs.take()
                 outputs.drop(reason or HELD_OUT)
             else:
-                found.add(place, overview_of(facts, place, links))
+                seen.append((place["path"], files.put([place, overview_of(facts, place, links)])))
             if number % PROGRESS_FILES == 0 or number == total:
                 outputs.progress(number, total)
+        for _, number in sorted(seen):
+            found.add(number, *files.get(number))
         found.central = heapq.nsmallest(CENTRAL_ITEMS, found.central, key=lambda one: one[:2])
         return found
 
-    def add(self, place: PlacedFile, shown: FileOverview) -> None:
-        """Take a file; files come by path."""
+    def add(self, number: int, place: PlacedFile, shown: FileOverview) -> None:
+        """Take a file, by its number in the scratch file; files come by path."""
         module = self.modules.setdefault((place["crate"], place["module"]), _Module(place))
-        module.numbers.append(self.files.put(shown))
+        module.numbers.append(number)
         self.names[place["path"]] = place["module"]
         self.central += [(item["rank"], item["id"], item) for item in shown["items"] if item["rank"]]
         if len(self.central) > 100 * CENTRAL_ITEMS:
@@ -145,7 +148,7 @@ class _Repository:
 
     def _shown(self, module: _Module) -> ModuleOverview:
         place = module.place
-        files = [self.files.get(number) for number in module.numbers]
+        files = [self.files.get(number)[1] for number in module.numbers]
         return ModuleOverview(place["module"], place["crate"], place["layer"], files)
 
     def _module(self, module: _Module) -> _Overview:
@@ -176,13 +179,11 @@ class _Repository:
         return _Overview(Granularity.REPOSITORY, name, place, lines, self.parsed)
 
 
-def _by_path(inputs: Inputs) -> Iterator[tuple[IndexedFile, PlacedFile, LinkedFile]]:
-    """Every file of the source in the order of paths, whatever shard it is in."""
-    shards = [
-        zip(*(read_records(folder / FILES) for folder in (index, places, inputs.one("links") / name)), strict=True)
-        for name, index, places in zip(shard_names(inputs), inputs.many("index"), inputs.many("places"), strict=True)
-    ]
-    return heapq.merge(*shards, key=lambda parts: (parts[1]["path"], parts[1]["split"]))
+def _every_file(inputs: Inputs) -> Iterator[tuple[IndexedFile, PlacedFile, LinkedFile]]:
+    """Every file of the source, shard after shard. To merge them by path would take a reader's memory for each."""
+    for name, index, places in zip(shard_names(inputs), inputs.many("index"), inputs.many("places"), strict=True):
+        folders = (index, places, inputs.one("links") / name)
+        yield from zip(*(read_records(folder / FILES) for folder in folders), strict=True)
 
 
 def _training_files(inputs: Inputs) -> frozenset[tuple[str, str]]:

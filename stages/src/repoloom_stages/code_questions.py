@@ -6,6 +6,7 @@ name in it that the snapshot does not have drops the pair. Prompts open with the
 opening is frequent.
 """
 
+import re
 from collections.abc import Iterator
 from functools import partial
 
@@ -25,6 +26,19 @@ MOST_NAMES = 30
 """In one answer. What is called from more places is known to everybody, and a list of them teaches nothing."""
 
 CODE_KINDS = {"function": "function", "struct": "type", "enum": "type", "class": "type", "interface": "type"}
+
+LANGUAGES = {"cpp": "C++", "csharp": "C#", "javascript": "JavaScript", "tsx": "TypeScript", "typescript": "TypeScript"}
+"""Names that are no word with a capital."""
+
+PARTS = {
+    "csharp": ("folder", "project"),
+    "go": ("package", "module"),
+    "java": ("package", "module"),
+    "rust": ("module", "crate"),
+}
+"""What a language calls that of which a file is a part, and that of which this is a part."""
+
+_DOCSTRING = re.compile(r"""[rRuU]?(\"{3}|'{3}|"|')(?:\\.|(?!\1).)*\1[ \t]*;?[ \t]*\n*""", re.DOTALL)
 
 
 def run(params: CodeQuestionsParams, inputs: Inputs, outputs: Outputs) -> None:
@@ -60,8 +74,7 @@ class _Asked:
         item = self._item
         if item["kind"] == "function" and item["body"] < item["end"]:
             yield self._implement()
-            if item["doc"]:
-                yield self._document()
+            yield from self._document()
         if item["members"] and CODE_KINDS[item["kind"]] == "type":
             yield self._members()
         yield self._locate()
@@ -75,7 +88,8 @@ class _Asked:
 
     def _implement(self) -> Pair:
         said = f"\n\n{self._item['doc']}" if self._item["doc"] else ""
-        language = self._file.about["language"].capitalize()
+        written = self._file.about["language"]
+        language = LANGUAGES.get(written, written.capitalize())
         where = f"in `{self._path}` of {self._repository}"
         signature = f"Signature: `{self._item['signature']}`"
         prompt = f"{self._subject} {where}: write this {language} function.{said}\n\n{signature}\n\n"
@@ -84,10 +98,20 @@ class _Asked:
         place = (len(prompt), len(prompt) + len(code))
         return self._pair("implement", prompt, code, code=place)
 
-    def _document(self) -> Pair:
-        code = self._item["signature"] + " " + self._file.code(self._item["body"], self._item["end"])
-        prompt = f"{self._subject}: write its documentation in one paragraph.\n\n{_fenced(code, self._file)}\n\n"
-        return self._pair("document", prompt, self._item["doc"] + "\n")
+    def _document(self) -> Iterator[Pair]:
+        code = self._undocumented() if self._item["doc"] else ""
+        if code:
+            prompt = f"{self._subject}: write its documentation in one paragraph.\n\n{_fenced(code, self._file)}\n\n"
+            yield self._pair("document", prompt, self._item["doc"] + "\n")
+
+    def _undocumented(self) -> str:
+        """The function without its documentation; nothing where that is all there is, or cannot be told."""
+        signature, body = self._item["signature"], self._file.code(self._item["body"], self._item["end"])
+        if self._file.about["language"] != "python":
+            return f"{signature} {body}"
+        docstring = _DOCSTRING.match(body)
+        rest = body[docstring.end() :] if docstring else ""
+        return f"{signature}:\n{rest}" if rest.strip() else ""
 
     def _members(self) -> Pair:
         what = "variants" if self._item["kind"] == "enum" else "fields"
@@ -99,8 +123,9 @@ class _Asked:
 
     def _locate(self) -> Pair:
         place, item = self._file.place, self._item
-        belongs = [f"of the module `{place['module']}`"] if place["module"] else []
-        belongs += [f"in the crate `{place['crate']}`"] if place["crate"] else []
+        part, whole = PARTS.get(self._file.about["language"], ("module", "package"))
+        belongs = [f"of the {part} `{place['module']}`"] if place["module"] else []
+        belongs += [f"in the {whole} `{place['crate']}`"] if place["crate"] else []
         prompt = f"{self._subject}: what is it, and where in {self._repository} is it defined?\n\n"
         what = " ".join([*filter(None, (item["visibility"], item["kind"])), *belongs])
         return self._pair(
@@ -118,13 +143,14 @@ class _Asked:
         beyond = {one for caller in direct for one in caller["callers"]} - set(self._linked["callers"])
         steps = [
             f"1. Its signature is `{self._item['signature']}` (`{self._path}`, line {self._item['start_line']}).",
-            f"2. Called directly by {_functions(len(direct))}, which pass its arguments or use its result:",
+            f"2. Called directly by {_functions(len(direct))}:",
             _listed(direct, indent="   ").rstrip(),
         ]
         if beyond:
             steps.append(f"3. Those are called by {_functions(len(beyond))} in turn, whose code need not change.")
         prompt = f"{self._subject}: its signature is to change. What has to be looked at?\n\n"
-        answer = "\n".join([*steps, "", f"So: {len(direct)} to edit, {len(beyond)} to test.\n"])
+        to_test = f", {len(beyond)} to test" if beyond else ""
+        answer = "\n".join([*steps, "", f"So: {len(direct)} to edit{to_test}.\n"])
         return self._pair("impact", prompt, answer, verified=known is not None)
 
     def _ways(self) -> Iterator[Pair]:

@@ -39,16 +39,18 @@ class Item(TypedDict):
     """Type parameters as written, without their brackets, and a where clause after them: `T, U: Read, where T: Copy`.
     """
     returns: str
-    """Return type as written; of a const or type alias, its type."""
+    """Return type as written; of a const or type alias, its type; of a macro that expands to one call, that call with
+    `()` after it."""
     bases: list[str]
-    """Super traits, base classes, implemented interfaces, as written; of an impl, its trait."""
+    """Super traits, base classes, implemented interfaces, as written; of an impl, its trait; of an associated type, its
+    bounds."""
     type: str
     """Of an impl, the type it is for, as written."""
     owner: int
     """Position in `items` of what holds it (module, impl, trait, class); -1 at the top of the file."""
     members: list[list[str]]
     """`[name, type]` of fields of a struct or class, of parameters of a function (the receiver `self` aside), of an
-    enum's variants (with an empty type), as written."""
+    enum's variants (with what they hold, `(u8)` or `{ at: u64 }`, or nothing), as written."""
     test: bool
     """Whether it is a test, or stands in a module of tests."""
 
@@ -57,7 +59,8 @@ class Import(TypedDict):
     """A name that a file takes from elsewhere. `use a::{b, c as d}` is two."""
 
     path: str
-    """What is imported, as written and without braces: `crate::a::b`, `os.path`, `./util`."""
+    """What is imported, as written and without braces: `crate::a::b`, `os.path`, `./util`; of JavaScript `./util#f`
+    where the name there is another."""
     name: str
     """The name it has here; `*` for all that is in it, empty where it binds none."""
     public: bool
@@ -77,8 +80,14 @@ else empty.
 """
 
 Binding = tuple[int, int, str, str]
-"""Item it stands in, line, local name, and its type as far as the text says it: the written type, or the path of
-the constructor (`Foo::new`, `Foo` of `Foo { … }`) with `()` after it where it is a call."""
+"""Item it stands in, line from which it holds, local name, and what it is bound to as far as the text says it.
+
+That is the written type, the path of a literal (`Foo` of `Foo { … }`), or an expression of names, dots and calls
+(`Foo::new()`, `self.a.b`, `m!()`), in which `a?` also stands for what `Some(x)` takes out of `a`, `a.for()` for an item
+that a loop takes, `match(Foo::Bar).0` for a part that a pattern takes, `f(|0,1|)` for what `f` gives the second
+parameter of the closure that is its first argument. It is empty where the text does not say it, and `}` with a line
+where what was bound from that line on holds no more.
+"""
 
 
 class Found(TypedDict):
@@ -93,7 +102,7 @@ class Found(TypedDict):
     calls: list[Call]
     """In order of position."""
     bindings: list[Binding]
-    """In order of position; of languages whose methods are resolved by type (Rust)."""
+    """In order of line; of languages whose methods are resolved by type (Rust)."""
 
 
 class Facts(Found):
@@ -103,6 +112,9 @@ class Facts(Found):
     parsed: bool
     """Whether a grammar read it without a syntax error; false also where there is no grammar, and where nodes nest
     or stand in a row as no person writes them, so that imports, calls and bindings are left out."""
+    unread: str
+    """Why a text in a language with a grammar has no tree, and nothing but lines here; empty for any other. Nobody may
+    parse it: that can take hours, or all memory."""
 
 
 class IndexedFile(Facts):

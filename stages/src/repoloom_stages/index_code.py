@@ -8,19 +8,33 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
+from tree_sitter import Tree
 
 from repoloom_api.catalogue import IndexCodeParams
-from repoloom_stages.facts import Facts, IndexedFile
+from repoloom_stages.facts import Facts
 from repoloom_stages.linking.manifests import read_manifests
 from repoloom_stages.linking.places import Places
 from repoloom_stages.links import PlacedFile
-from repoloom_stages.records import SourceFile, read_records, write_records
+from repoloom_stages.records import SourceFile, count_records, read_records, write_lines, write_records
+from repoloom_stages.runtime.confined import Bounds, Confined
+from repoloom_stages.runtime.memos import Memo
 from repoloom_stages.runtime.stage import Inputs, Outputs
 from repoloom_stages.syntax.captures import is_in_proportion
 from repoloom_stages.syntax.finders import FINDERS
-from repoloom_stages.syntax.grammars import grammar_of
+from repoloom_stages.syntax.grammars import MAX_BYTES, grammar_of
+from repoloom_stages.syntax.rust_items import laid_open_facts
 
 PROGRESS_FILES = 50
+
+TOO_LARGE, PARSER_LIMITS = "too-large-to-parse", "parser-limits"
+"""Why a file whose language has a grammar has no tree. It is in the index with its lines, and counts as dropped."""
+
+SPARE_MEMORY, MEMORY_PER_BYTE = 256_000_000, 512
+"""A tree and its facts take up to 330 bytes for each byte of the densest code (`f();f();…`), and 75 in 420 files of
+tokio, Python packages and other projects. `]/=x(]/=x(…` in Rust takes a gigabyte for ten kilobytes, in one step."""
+
+SPARE_SECONDS, SECONDS_PER_MEGABYTE = 10, 60
+"""A megabyte of code takes one second, and of text that fails in each statement (`let x = let x = …`) ten."""
 
 
 def run(params: IndexCodeParams, inputs: Inputs, outputs: Outputs) -> None:
@@ -29,7 +43,7 @@ def run(params: IndexCodeParams, inputs: Inputs, outputs: Outputs) -> None:
     Beside it `places/files.jsonl.zst`, line for line too, by the manifests in the role `manifests`.
     """
     files = inputs.one("files") / "files.jsonl.zst"
-    write_records(outputs.file("index/files.jsonl.zst"), _indexed(files, outputs))
+    write_lines(outputs.file("index/files.jsonl.zst"), _indexed(files, outputs))
     places = Places(read_manifests(inputs.many("manifests")), params.layers)
     write_records(outputs.file("places/files.jsonl.zst"), _placed(files, places))
 
@@ -38,35 +52,84 @@ def _placed(files: Path, places: Places) -> Iterator[PlacedFile]:
     return (places.place(file) for file in read_records(files))
 
 
-def _indexed(files: Path, outputs: Outputs) -> Iterator[IndexedFile]:
-    total = sum(1 for _ in read_records(files))
-    for number, file in enumerate(read_records(files), start=1):
-        facts = _known_facts(file, outputs)
-        outputs.take()
+def _indexed(files: Path, outputs: Outputs) -> Iterator[bytes]:
+    """The index's lines: what says which file it is, and its facts, which a memo has as JSON."""
+    total = count_records(files)
+    with Confined(_facts_as_json, _bounds_of) as confined:
+        for number, file in enumerate(read_records(files), start=1):
+            facts = _known_facts(file, outputs.memo, confined)
+            _count(facts, outputs)
+            if number % PROGRESS_FILES == 0 or number == total:
+                outputs.progress(number, total)
+            about = {name: file[name] for name in ("path", "split", "blob", "language")}
+            yield orjson.dumps(about)[:-1] + b"," + facts[1:]
+
+
+def _count(facts: bytes, outputs: Outputs) -> None:
+    outputs.take()
+    if facts.endswith(_READ):
         outputs.keep()
-        if number % PROGRESS_FILES == 0 or number == total:
-            outputs.progress(number, total)
-        yield IndexedFile(path=file["path"], split=file["split"], blob=file["blob"], language=file["language"], **facts)
+    else:
+        outputs.drop(orjson.loads(facts)["unread"])
 
 
-def _known_facts(file: SourceFile, outputs: Outputs) -> Facts:
+_READ = b'"unread":""}'
+
+
+def _known_facts(file: SourceFile, memo: Memo, confined: Confined) -> bytes:
     """Facts of a file, from the memo if its blob has been read before."""
     key = f"{file['language']}:{file['blob']}"
-    known = outputs.memo.get(key)
+    known = memo.get(key)
     if known is None:
-        known = orjson.dumps(facts_of(file["language"], file["text"].encode()))
-        outputs.memo.put(key, known)
-    facts: Facts = orjson.loads(known)
-    return facts
+        known = _found_facts(file["language"], file["text"].encode(), confined)
+        memo.put(key, known)
+    return known
+
+
+def _found_facts(language: str, source: bytes, confined: Confined) -> bytes:
+    """Facts of a text. Only what a parser takes can do harm."""
+    if language not in FINDERS or len(source) > MAX_BYTES:
+        return _facts_as_json(language, source)
+    return confined.run(language, source) or orjson.dumps(_nothing(source, PARSER_LIMITS))
+
+
+def _facts_as_json(language: str, source: bytes) -> bytes:
+    return orjson.dumps(facts_of(language, source))
+
+
+def _bounds_of(size: int) -> Bounds:
+    return Bounds(SPARE_MEMORY + MEMORY_PER_BYTE * size, SPARE_SECONDS + SECONDS_PER_MEGABYTE * size / 1e6)
 
 
 def facts_of(language: str, source: bytes) -> Facts:
     """What a text holds. A pure function: no path, neighbour, clock or limit of the machine is in it."""
-    lines = source.count(b"\n") + (not source.endswith(b"\n") and bool(source))
-    grammar = grammar_of(language)
-    tree = grammar.parse(source) if grammar else None
-    if tree is None or language not in FINDERS:
-        return Facts(lines=lines, parsed=False, doc="", items=[], imports=[], calls=[], bindings=[])
+    if language == "rust" and (found := laid_open_facts(source)):
+        return Facts(lines=_lines_of(source), parsed=True, **found, unread="")
+    tree, reason = _tree_of(language, source)
+    if tree is None:
+        return _nothing(source, reason)
     root = tree.root_node
-    parsed = not root.has_error and is_in_proportion(root, source, tree.language)
-    return Facts(lines=lines, parsed=parsed, **FINDERS[language](source, root))
+    sound = is_in_proportion(root, source, tree.language)
+    found = FINDERS[language](source, root, sound)
+    return Facts(lines=_lines_of(source), parsed=sound and not root.has_error, **found, unread="")
+
+
+def _tree_of(language: str, source: bytes) -> tuple[Tree | None, str]:
+    """The tree of a text, or why a language with a grammar has none here."""
+    grammar = grammar_of(language)
+    if grammar is None or language not in FINDERS:
+        return None, ""
+    if len(source) > MAX_BYTES:
+        return None, TOO_LARGE
+    tree = grammar.parse(source)
+    return (tree, "") if tree else (None, PARSER_LIMITS)
+
+
+def _nothing(source: bytes, reason: str) -> Facts:
+    return Facts(
+        lines=_lines_of(source), parsed=False, doc="", items=[], imports=[], calls=[], bindings=[], unread=reason
+    )
+
+
+def _lines_of(source: bytes) -> int:
+    return source.count(b"\n") + (not source.endswith(b"\n") and bool(source))

@@ -4,6 +4,7 @@ It reads the index three times and holds what links need of it packed in memory,
 `linker`. Recipes read what it writes, per shard (`links/`) and about the whole (`graph/`).
 """
 
+from array import array
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,14 +15,16 @@ import orjson
 from repoloom_api.artifacts import SHARDS_FILE
 from repoloom_api.catalogue import LinkCodeParams
 from repoloom_stages.facts import IndexedFile, Item
-from repoloom_stages.linking.call_graph import Callers, CallGraph, centrality
+from repoloom_stages.linking.call_graph import centrality
 from repoloom_stages.linking.crates import crates_of
+from repoloom_stages.linking.declarations import Declarations
 from repoloom_stages.linking.file_order import ordered
 from repoloom_stages.linking.item_ids import ItemIds, item_id
 from repoloom_stages.linking.linker import Linker
 from repoloom_stages.linking.manifests import read_manifests
+from repoloom_stages.linking.number_lists import NumberLists, Numbers
 from repoloom_stages.linking.packages import read_packages
-from repoloom_stages.linking.snapshot_facts import SnapshotFacts
+from repoloom_stages.linking.snapshot_facts import Place, SnapshotFacts
 from repoloom_stages.links import Figures, GraphFile, GraphItem, LinkedFile, LinkedItem, PlacedFile
 from repoloom_stages.records import TRAIN, read_records, write_records
 from repoloom_stages.runtime.scratch import Scratch
@@ -51,22 +54,26 @@ class _Links:
         self._shards: list[str] = orjson.loads((inputs.one("shards") / SHARDS_FILE).read_bytes())
         self._index, self._places = inputs.many("index"), inputs.many("places")
         self._packages = read_packages(read_manifests(inputs.many("manifests")))
-        self._facts, self._ids, self._graph = SnapshotFacts(), ItemIds(), CallGraph()
+        self._facts, self._ids = SnapshotFacts(), ItemIds()
+        self._declarations = Declarations()
         self._docs: dict[str, str] = {}
-        self._functions: list[int] = []
+        self._functions = array("I")
         """Numbers of the training side's functions."""
-        self._imports: list[list[int]] = []
+        self._calls_of = NumberLists()
+        """By item, what it calls, each once, in the order of the first call."""
+        self._imports = NumberLists()
         """Numbers of the files that each file imports from."""
-        self._needs: dict[int, set[int]] = {}
-        """Of training files: the numbers of those that they import or call."""
+        self._needs = NumberLists()
+        """Of each training file: the numbers of those that it imports or calls; of a held-out file, nothing."""
         self._calls: Counter[str] = Counter()
         self._resolved: Counter[str] = Counter()
 
     def write(self) -> None:
         self._read()
         self._link()
-        self._write_links()
-        self._write_graph()
+        places_by_id = self._ids.training_by_id()
+        self._write_links(self._ids.training()[places_by_id])
+        self._write_graph(places_by_id)
 
     def _files(self) -> Iterator[tuple[int, IndexedFile]]:
         """Every file's number and facts, shard after shard."""
@@ -83,6 +90,7 @@ class _Links:
                 self._outputs.keep()
                 self._add(file, place)
         self._ids.settle()
+        self._declarations.settle()
         if self._packages.broken:
             self._outputs.take(self._packages.broken)
             self._outputs.drop(BROKEN_MANIFEST, self._packages.broken)
@@ -95,9 +103,10 @@ class _Links:
             [item_id(file["language"], place["module"], file["path"], item["name"]) for item in file["items"]],
             training=training,
         )
+        self._declarations.add(number, first, file, training=training)
         if training:
             self._facts.number_of[file["path"]] = number
-            self._functions += [first + one for one, item in enumerate(file["items"]) if item["kind"] == _FUNCTION]
+            self._functions.extend(first + one for one, item in enumerate(file["items"]) if item["kind"] == _FUNCTION)
             if file["doc"]:
                 self._docs[file["path"]] = file["doc"]
 
@@ -127,32 +136,43 @@ class _Links:
                 self._resolved[call[2]] += found is not None
             if found:
                 needs.add(found[0])
-                calls.setdefault(call[0], {})[self._facts.item(found)] = None
+                calls.setdefault(call[0], {})[self._called(found, version)] = None
         for position in range(len(file["items"])):
-            self._graph.add(calls.get(position, ()))
+            self._calls_of.add(calls.get(position, ()))
         imports = linker.imported(number, file) - {version}
-        self._imports.append(sorted(imports))
-        if training:
-            self._needs[number] = (imports | needs) - {number}
+        self._imports.add(sorted(imports))
+        self._needs.add((imports | needs) - {number} if training else ())
+
+    def _called(self, place: Place, version: int | None) -> int:
+        """The item that a call of a place means: its definition, unless that is in the file's own training version."""
+        item = self._facts.item(place)
+        definition = self._declarations.definition_of(item)
+        return item if self._facts.file_of(definition) == version else definition
 
     def _is_training(self, number: int) -> bool:
         return self._facts.files[number].split in ("", TRAIN)
 
-    def _counted(self) -> tuple[Callers, dict[int, int]]:
-        """Who calls what, and the rank of each function; no held-out file's calls count towards a training item."""
-        callers, callees = self._graph.edges()
+    def _counted(self, by_id: Numbers) -> tuple[NumberLists, Numbers]:
+        """Who calls what, and the rank of each function; no held-out file's calls count towards a training item.
+
+        `by_id` are the training side's items by id.
+        """
+        callers, callees = self._calls_of.pairs()
         held_out = np.ones(self._facts.items, dtype=bool)
         for entry in self._facts.files:
             held_out[entry.first : entry.first + entry.items] = entry.split not in ("", TRAIN)
         kept = ~held_out[callers] | held_out[callees]
-        nodes = np.array(self._functions, dtype=np.int64)
-        scores = centrality(nodes, callers[kept], callees[kept])
-        ranked = sorted(range(len(nodes)), key=lambda one: (-scores[one], self._ids[self._functions[one]]))
-        ranks = {self._functions[one]: rank for rank, one in enumerate(ranked, start=1)}
-        return Callers(self._facts.items, callers[kept], callees[kept]), ranks
+        callers, callees = callers[kept], callees[kept]
+        functions = np.frombuffer(self._functions, np.uint32)
+        scores = centrality(functions, callers, callees, self._facts.items)
+        place_by_id = np.zeros(self._facts.items, np.uint32)
+        place_by_id[by_id] = np.arange(len(by_id))
+        ranks = np.zeros(self._facts.items, np.uint32)
+        ranks[functions[np.lexsort((place_by_id[functions], -scores))]] = np.arange(1, len(functions) + 1)
+        return NumberLists.grouped(callees, callers, self._facts.items), ranks
 
-    def _write_links(self) -> None:
-        callers, ranks = self._counted()
+    def _write_links(self, by_id: Numbers) -> None:
+        callers, ranks = self._counted(by_id)
         number = 0
         for shard, folder in zip(self._shards, self._index, strict=True):
             count = write_records(
@@ -160,7 +180,7 @@ class _Links:
             )
             number += count
 
-    def _linked(self, folder: Path, number: int, callers: Callers, ranks: dict[int, int]) -> Iterator[LinkedFile]:
+    def _linked(self, folder: Path, number: int, callers: NumberLists, ranks: Numbers) -> Iterator[LinkedFile]:
         for file in read_records(folder / FILES):
             first = self._facts.files[number].first
             items = [self._item(first + one, callers, ranks) for one in range(len(file["items"]))]
@@ -171,19 +191,20 @@ class _Links:
             yield LinkedFile(path=file["path"], split=file["split"], imports=imports, items=items)
             number += 1
 
-    def _item(self, item: int, callers: Callers, ranks: dict[int, int]) -> LinkedItem:
+    def _item(self, item: int, callers: NumberLists, ranks: Numbers) -> LinkedItem:
         return LinkedItem(
             id=self._ids[item],
-            calls=[self._ids[one] for one in self._graph.callees(item)],
-            callers=sorted(self._ids[one] for one in callers.of(item))[:MOST_CALLERS],
-            called=callers.number(item),
-            rank=ranks.get(item, 0),
+            calls=[self._ids[one] for one in self._calls_of[item]],
+            callers=sorted(self._ids[one] for one in callers[item])[:MOST_CALLERS],
+            called=callers.size(item),
+            rank=int(ranks[item]),
         )
 
-    def _write_graph(self) -> None:
+    def _write_graph(self, places_by_id: Numbers) -> None:
+        items = (self._scratch.get(place) for place in places_by_id.tolist())
+        write_records(self._outputs.file("graph/items.jsonl.zst"), items)
         files = list(self._ordered())
         write_records(self._outputs.file(f"graph/{FILES}"), files)
-        write_records(self._outputs.file("graph/items.jsonl.zst"), self._sorted_items())
         crates = crates_of(self._packages, files, self._docs)
         self._outputs.file("graph/crates.json").write_bytes(orjson.dumps(crates))
         figures = Figures(
@@ -197,24 +218,15 @@ class _Links:
 
     def _ordered(self) -> Iterator[GraphFile]:
         """The training files, each after those that it needs."""
-        numbers = sorted(self._needs, key=lambda one: self._facts.files[one].path)
+        training = (one for one in range(len(self._facts.files)) if self._is_training(one))
+        numbers = sorted(training, key=lambda one: self._facts.files[one].path)
         positions = {number: position for position, number in enumerate(numbers)}
-        needs = [sorted(positions[one] for one in self._needs[number]) for number in numbers]
+        needs = NumberLists()
+        for number in numbers:
+            needs.add(sorted(positions[one] for one in self._needs[number]))
         for position, cycle in ordered(needs):
             file = self._facts.files[numbers[position]]
             yield GraphFile(path=file.path, crate=file.crate, module=file.module, bytes=file.bytes, cycle=cycle)
-
-    def _sorted_items(self) -> Iterator[GraphItem]:
-        """The items of the training side by id, from where they were put as their files were written."""
-        items = (
-            file.first + one
-            for number, file in enumerate(self._facts.files)
-            if self._is_training(number)
-            for one in range(file.items)
-        )
-        ids = [self._ids[item] for item in items]
-        for position in sorted(range(len(ids)), key=ids.__getitem__):
-            yield self._scratch.get(position)
 
 
 def _graph_item(path: str, item: Item, linked: LinkedItem) -> GraphItem:

@@ -16,6 +16,9 @@ from repoloom_api.v1alpha1.recipes import Shape
 LEVEL = 3
 """zstd level: 239 MB per CPU second here, against 196 for plain JSON of the standard library."""
 
+READ_BYTES = 1 << 17
+"""At a time: stages that merge have a hundred shards of a large source open at once."""
+
 PLAIN, FILL_IN_MIDDLE, CALL_GRAPH = "plain", "fill-in-middle", "call-graph"
 """Views: how a sample is written."""
 
@@ -231,11 +234,16 @@ class SampleSummary(TypedDict):
 
 def write_records(path: Path, records: Iterable[Any]) -> int:
     """Write JSON lines, compressed; returns how many. The folder is made."""
+    return write_lines(path, map(orjson.dumps, records))
+
+
+def write_lines(path: Path, lines: Iterable[bytes]) -> int:
+    """The same, of records that are JSON already."""
     path.parent.mkdir(parents=True, exist_ok=True)
     number = 0
     with path.open("wb") as file, zstandard.ZstdCompressor(level=LEVEL).stream_writer(file) as stream:
-        for record in records:
-            stream.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
+        for line in lines:
+            stream.write(line + b"\n")
             number += 1
     return number
 
@@ -243,11 +251,20 @@ def write_records(path: Path, records: Iterable[Any]) -> int:
 def read_records(path: Path) -> Iterator[Any]:
     """Read what `write_records` wrote, one at a time."""
     with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as stream:
-        rest = b""
-        while chunk := stream.read(1 << 20):
-            *lines, rest = (rest + chunk).split(b"\n")
-            for line in lines:
-                yield orjson.loads(line)
+        parts: list[bytes] = []
+        while chunk := stream.read(READ_BYTES):
+            parts.append(chunk)
+            if b"\n" in chunk:
+                *lines, rest = b"".join(parts).split(b"\n")
+                parts = [rest]
+                for line in lines:
+                    yield orjson.loads(line)
+
+
+def count_records(path: Path) -> int:
+    """How many records there are."""
+    with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as stream:
+        return sum(chunk.count(b"\n") for chunk in iter(lambda: stream.read(READ_BYTES), b""))
 
 
 def read_all(folders: Iterable[Path], name: str) -> Iterator[Any]:

@@ -33,6 +33,7 @@ from repoloom_stages.report.lengths import quantile
 from repoloom_stages.report.report_code import code_views
 from repoloom_stages.report.report_page import render
 from repoloom_stages.report.tallies import Window
+from repoloom_stages.runtime.digests import CODE_BYTES, Digests, SortedDigests
 from repoloom_stages.runtime.stage import Inputs, Outputs
 
 OF_FILES = ("snapshot", "index-code", "link-code", "hold-out")
@@ -66,7 +67,7 @@ def run(params: ReportDatasetParams, inputs: Inputs, outputs: Outputs) -> None:
 def _stats(params: ReportDatasetParams, inputs: Inputs) -> tuple[DatasetStats, dict[str, Choice]]:
     """All figures, and for each output the choice of samples to read, which has seen their lengths."""
     choices = {name: Choice() for name in params.outputs}
-    trained: set[str] = set()
+    trained = Digests(CODE_BYTES)
     shown = Shown()
     outputs = {
         name: OutputStats.of(_noting_code(shown.of(name, choices[name].count(_summaries(inputs, name))), trained))
@@ -78,7 +79,7 @@ def _stats(params: ReportDatasetParams, inputs: Inputs) -> tuple[DatasetStats, d
         outputs=outputs,
         sources={name: _pin(inputs, name) for name in params.sources},
         steps=[Step(one.task, one.stage, one.label, _counts(inputs, one.task)) for one in params.counted],
-        leaks=check_leaks(held_out, trained),
+        leaks=check_leaks(held_out, SortedDigests(trained.packed())),
         coverage=_coverage(params, inputs, shown),
         graphs={
             name: orjson.loads((folder / "figures.json").read_bytes())
@@ -105,7 +106,7 @@ def _summaries(inputs: Inputs, output: str) -> Iterator[SampleSummary]:
     return read_records(inputs.one(f"summary-{output}") / "samples.jsonl.zst")
 
 
-def _noting_code(summaries: Iterator[SampleSummary], trained: set[str]) -> Iterator[SampleSummary]:
+def _noting_code(summaries: Iterator[SampleSummary], trained: Digests) -> Iterator[SampleSummary]:
     """The summaries; the code of training samples is noted in passing, by its hash."""
     for summary in summaries:
         if summary["split"] == TRAIN:

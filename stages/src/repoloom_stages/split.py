@@ -6,13 +6,20 @@ held-out sample whose code some training sample shows, byte for byte and in what
 
 from collections.abc import Iterator, Mapping
 
+import numpy as np
+import numpy.typing as npt
+
 from repoloom_api.catalogue import SplitParams
 from repoloom_stages.errors import BadInput
-from repoloom_stages.records import LEAK, TRAIN, Assigned, SampleId, first_side, read_all, read_sides, write_records
+from repoloom_stages.records import LEAK, SPLITS, TRAIN, Assigned, SampleId, read_all, read_sides, write_records
+from repoloom_stages.runtime.digests import CODE_BYTES, ID_BYTES, Digests, Packed, SortedDigests, hexadecimal
 from repoloom_stages.runtime.stage import Inputs, Outputs
 
 Sides = Mapping[tuple[str, str], str]
 """By repository and path."""
+
+ORDER = (*SPLITS, "")
+"""Of the sides that one id stands on, the first counts; the last is none."""
 
 
 def run(params: SplitParams, inputs: Inputs, outputs: Outputs) -> None:  # noqa: ARG001 - as every stage
@@ -20,17 +27,18 @@ def run(params: SplitParams, inputs: Inputs, outputs: Outputs) -> None:  # noqa:
 
     Raises BadInput if a sample is of a file that neither the snapshot nor role `sides` has a side for.
     """
-    sides = read_sides(inputs.many("sides"))
-    trained = {sample["content"] for sample in _samples(inputs) if _stands(sample, sides) == TRAIN}
-    assigned: dict[str, str] = {}
+    by_file = read_sides(inputs.many("sides"))
+    ids, codes, stands = Digests(ID_BYTES), Digests(CODE_BYTES), bytearray()
     for sample in _samples(inputs):
-        side = _stands(sample, sides)
-        if side != TRAIN and sample["content"] in trained:
-            side = ""
-        _count(side, outputs)
-        assigned[sample["id"]] = first_side(side, assigned.get(sample["id"], side))
-    lines = (Assigned(id=sample, split=assigned[sample]) for sample in sorted(assigned))
-    write_records(outputs.file("splits/ids.jsonl.zst"), lines)
+        ids.add(sample["id"])
+        codes.add(sample["content"])
+        stands.append(ORDER.index(_stands(sample, by_file)))
+    sides = np.frombuffer(stands, dtype=np.uint8).copy()
+    held_out = sides != ORDER.index(TRAIN)
+    trained = SortedDigests(codes.packed()[~held_out])
+    sides[held_out & trained.holds(codes.packed())] = ORDER.index("")
+    _count(sides, outputs)
+    write_records(outputs.file("splits/ids.jsonl.zst"), _assigned(ids.packed(), sides))
 
 
 def _samples(inputs: Inputs) -> Iterator[SampleId]:
@@ -47,9 +55,19 @@ def _stands(sample: SampleId, sides: Sides) -> str:
         ) from None
 
 
-def _count(side: str, outputs: Outputs) -> None:
-    outputs.take()
-    if side:
-        outputs.keep()
-    else:
-        outputs.drop(LEAK)
+def _count(sides: npt.NDArray[np.uint8], outputs: Outputs) -> None:
+    leaks = int((sides == ORDER.index("")).sum())
+    outputs.take(len(sides))
+    outputs.keep(len(sides) - leaks)
+    if leaks:
+        outputs.drop(LEAK, leaks)
+
+
+def _assigned(ids: Packed, sides: npt.NDArray[np.uint8]) -> Iterator[Assigned]:
+    """One line for each id, by id."""
+    order = np.lexsort((sides, ids))
+    before = None
+    for place in order:
+        if ids[place] != before:
+            before = ids[place]
+            yield Assigned(id=hexadecimal(before, ID_BYTES), split=ORDER[sides[place]])

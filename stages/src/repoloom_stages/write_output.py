@@ -3,7 +3,7 @@
 It merges the shards' records, leaves out what the gates, `deduplicate` and `split` decided against, and gives each
 sample the columns of the output's format, its commit among them, which training records leave to their snapshot. It
 judges nothing itself, but for which lines of held-out samples are new (`novelty`). Memory follows one file of each
-shard, one row group of each split, and the held-out lines.
+shard, one row group of each split, the held-out lines, and ids, which are packed.
 """
 
 import heapq
@@ -27,7 +27,6 @@ from repoloom_api.v1alpha1.recipes import Shape
 from repoloom_stages.errors import BadInput
 from repoloom_stages.records import (
     FILL_IN_MIDDLE,
-    LEAK,
     SPLITS,
     TEXTS,
     TRAIN,
@@ -35,12 +34,12 @@ from repoloom_stages.records import (
     SampleSummary,
     SnapshotCommit,
     id_of,
-    read_all,
     read_records,
     write_records,
 )
 from repoloom_stages.runtime.stage import Inputs, Outputs
 from repoloom_stages.sampling.novelty import Novelty, Span
+from repoloom_stages.sampling.selection import Selection
 from repoloom_stages.sampling.tagging import tag_code
 
 ROW_GROUP_BYTES = 32_000_000
@@ -77,40 +76,6 @@ def run(params: WriteOutputParams, inputs: Inputs, outputs: Outputs) -> None:
         chosen = _chosen(shards, selection, outputs, total)
         summaries = (_write(record, novelty, layout, files) for record in chosen)
         write_records(outputs.file("summary/samples.jsonl.zst"), summaries)
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Decisions about samples, by id."""
-
-    refused: frozenset[str]
-    copies: frozenset[str]
-    sides: Mapping[str, str]
-
-    @classmethod
-    def read(cls, inputs: Inputs) -> "Selection":
-        """The decisions that are inputs."""
-        return cls(
-            refused=frozenset(one["id"] for one in read_all(inputs.many("refused"), "ids.jsonl.zst")),
-            copies=frozenset(one["id"] for one in read_all(inputs.many("copies"), "ids.jsonl.zst")),
-            sides={one["id"]: one["split"] for one in read_all(inputs.many("splits"), "ids.jsonl.zst")},
-        )
-
-    def reason_against(self, record: Record) -> str | None:
-        """Why a record is left out, if it is."""
-        if record["id"] in self.refused:
-            return "refused"
-        if record["id"] in self.copies:
-            return "copy"
-        return None if self.side(record) else LEAK
-
-    def side(self, record: Record) -> str:
-        """Its split; empty if it is a leak. Raises BadInput for a record that `split` never saw."""
-        try:
-            return self.sides[record["id"]]
-        except KeyError:
-            place = f"{record['source'][0]['path']} ({record['recipe']})"
-            raise BadInput(f"splits/ids.jsonl.zst has no sample {record['id']} of {place}: run split again") from None
 
 
 @dataclass(frozen=True)
@@ -172,16 +137,14 @@ def _chosen(shards: list[Shard], selection: Selection, outputs: Outputs, total: 
 
     A record may come twice under one id (a file that holds one function alone): the second is a copy.
     """
-    written: set[str] = set()
     for record in heapq.merge(*(shard.in_order() for shard in shards), key=_place):
         outputs.take()
         if outputs.records_in % PROGRESS_EVERY == 0:
             outputs.progress(outputs.records_in, total)
-        reason = selection.reason_against(record) or ("copy" if record["id"] in written else None)
+        reason = selection.reason_against(record) or (None if selection.write_once(record) else "copy")
         if reason:
             outputs.drop(reason)
             continue
-        written.add(record["id"])
         outputs.keep()
         yield record, selection.side(record)
 

@@ -115,6 +115,15 @@ def test_numbers_are_bounded_and_what_is_left_out_is_counted(tmp_path: Path) -> 
     assert all(len(line) <= WIDTH + 3 for line in notes.splitlines())
 
 
+def test_a_tree_that_takes_most_of_every_part_is_left_out(tmp_path: Path) -> None:
+    lines = "".join(f"    let seat_{number} = take({number});\n" for number in range(60))
+    text = f"pub fn sell() {{\n{lines}}}\n"
+    near: Edges = {"app::sell": ([], [f"desk::window::number_{number}::sold" for number in range(8)])}
+    whole, parts = (cut(tmp_path / str(most), near, {}, text, max_tokens=most) for most in (4096, 400))
+    assert (whole.kept, whole.dropped) == (1, {})
+    assert (parts.kept, parts.dropped) == (0, {"header-too-long": 1})
+
+
 def test_recursion_has_an_end(tmp_path: Path) -> None:
     near: Edges = {"app::f": (["app::f", "app::g"], ["app::f", "app::g"]), "app::g": (["app::f"], ["app::f"])}
     text = "fn f() { f(); g(); }\n\nfn g() { f(); }\n"

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from repoloom_stages.records import read_records
-from repoloom_stages.runtime.stage import Outputs
+from repoloom_stages.runtime.stage import Inputs, Outputs
 from repoloom_stages.sampling.tagging import tag_code
+from support.linking import link_texts
 from support.models import train_tokenizer
-from support.shards import made
+from support.shards import made, write_tokenizer
 from support.whole_sources import Code, item, make_groups, used, workspace_source, write_source
 from support.workspace import workspace_files
 
@@ -238,6 +239,45 @@ def test_a_trait_comes_with_all_that_implement_it(tmp_path: Path) -> None:
     (record,) = records(make_groups(tmp_path / "out", inputs, traitEcosystems={}, header=NO_HEADER))
     assert record["text"] == "pub trait Draw {}\n\nimpl Draw for Point {}\n"
     assert record["name"] == "Draw"
+
+
+GO = "package m\n\ntype T struct{}\n\ntype U struct{}\n"
+GO_METHODS = "package m\n\nfunc (t T) f() {}\n\nfunc g() {}\n\nfunc (t *T) h() {}\n\nfunc (u U) f() {}\n"
+ABOVE = "class Base: ...\n\nclass Lonely: ...\n"
+BELOW = "from a import Base, Lonely\n\nclass C(Base): ...\n\nclass D(Base): ...\n\nclass E(Lonely): ...\n"
+
+RELATED = {
+    "methods of Go": ("implCollections", {"t.go": GO, "u.go": GO_METHODS}, [("T", ["t.go", "u.go", "u.go"])]),
+    "classes below another in Python": (
+        "traitEcosystems",
+        {"a.py": ABOVE, "b.py": BELOW},
+        [("Base", ["a.py", "b.py", "b.py"])],
+    ),
+    "an interface of a C# namespace": (
+        "traitEcosystems",
+        {"x/I.cs": "namespace N.M;\ninterface I {}\n", "y/A.cs": "namespace N.M\n{\nclass A : I {}\n}\n"},
+        [("N.M.I", ["x/I.cs", "y/A.cs"])],
+    ),
+    "methods of C++ outside their class": (
+        "implCollections",
+        {
+            "c.h": "namespace n {\nclass C {\n  void f();\n  void g();\n};\n}\n",
+            "c.cc": '#include "c.h"\nnamespace n {\nvoid C::f() {}\nvoid C::g() {}\nvoid h() {}\n}\n',
+        },
+        [("n::C", ["c.h", "c.cc", "c.cc"])],
+    ),
+}
+
+
+@pytest.mark.parametrize(("block", "texts", "groups"), RELATED.values(), ids=RELATED)
+def test_related_are_also(
+    block: str, texts: dict[str, str], groups: list[tuple[str, list[str]]], tmp_path: Path
+) -> None:
+    linked = link_texts(tmp_path / "linked", texts, split="train")
+    roles = {"files": (linked.roles["files"][0].parent,), "tokenizer": (write_tokenizer(tmp_path / "tokenizer"),)}
+    inputs = Inputs(linked.roles | roles)
+    outputs = make_groups(tmp_path / "out", inputs, header=NO_HEADER, **{block: {}})
+    assert shown(outputs) == groups
 
 
 def test_an_item_comes_with_its_users_in_other_crates(tmp_path: Path) -> None:

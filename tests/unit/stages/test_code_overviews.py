@@ -222,3 +222,20 @@ def test_any_graph_ends_and_shows_every_name(edges: dict[str, list[str]]) -> Non
     names = {line.split(" (above)")[0].split(" ")[-1] for line in lines}
     assert names == set(edges) | {one for below in edges.values() for one in below}
     assert len(lines) <= len(edges) + sum(map(len, edges.values()))
+
+
+def test_a_file_that_assigns_its_exports_shows_its_items(tmp_path: Path) -> None:
+    texts = {
+        "lib/a.js": "exports.f = function () {}\nfunction g() {}\n",
+        "b.js": "export function h() {}\nfunction i() {}\n",
+    }
+    outputs = overviews(tmp_path, link_texts(tmp_path / "linked", texts, split="train"), granularities=["module"])
+    shown = by_name(outputs)
+    assert "function g()" in shown["module", "lib"]["text"]
+    assert "function i()" not in shown["module", ""]["text"]
+
+
+def test_the_value_of_a_constant_is_cut_short(tmp_path: Path) -> None:
+    texts = {"a.ts": f"export const a = [{', '.join(map(str, range(1000)))}]\n"}
+    outputs = overviews(tmp_path, link_texts(tmp_path / "linked", texts, split="train"), granularities=["module"])
+    assert len(by_name(outputs)["module", ""]["text"]) < 600

@@ -188,6 +188,39 @@ def test_a_function_in_which_nothing_can_be_wrong_is_counted(tmp_path: Path) -> 
     assert (outputs.records_in, outputs.kept) == (1, 0)
 
 
+PYTHON = """\
+class Tide:
+    def low(self, hour):
+        \'\'\'Whether it is low.\'\'\'
+        return hour < self.turn(hour)
+
+    def turn(self, hour: int) -> int:
+        \'\'\'Only said.\'\'\'
+
+    def rest(self): ...
+
+
+def high(hour, tide):
+    return not tide.low(hour)
+"""
+
+
+def test_documentation_in_a_body_is_not_shown_to_who_shall_write_it(tmp_path: Path) -> None:
+    linked = link_texts(tmp_path / "linked", {"tide.py": PYTHON}, split="train")
+    (asked,) = [one for one in records(ask(linked, tmp_path)) if one["granularity"] == "document"]
+    assert answer(asked) == "Whether it is low.\n"
+    shown = "def low(self, hour):\n        return hour < self.turn(hour)"
+    assert f"```python\n{shown}\n```" in asked["text"]
+    assert "Whether" not in asked["text"][: asked["prompt_end"]]
+
+
+def test_a_wrong_body_does_something_and_stands_as_deep(tmp_path: Path) -> None:
+    linked = link_texts(tmp_path / "linked", {"tide.py": PYTHON}, split="train")
+    made = {one["name"]: one["rejected"] for one in records(contrast(linked, tmp_path))}
+    assert made["tide.Tide.turn"] == "'''Whether it is low.'''\n        return hour < self.turn(hour)\n"
+    assert "tide.high" not in made
+
+
 @pytest.mark.parametrize("stage", [ask, contrast])
 def test_the_same_shard_gives_the_same_bytes(stage: Any, ferry: Linked, tmp_path: Path) -> None:
     one, other = (stage(ferry, tmp_path / name).folder for name in ("one", "other"))

@@ -45,6 +45,19 @@ def written(parts: Parts, sentinels: Sentinels, *, suffix_first: bool, header: s
     return samples.record("a", text, header=header, view="fill-in-middle", controls=moved)
 
 
+def test_a_random_middle_says_something_and_so_does_what_is_around_it() -> None:
+    code = b"alpha beta gamma\n\n\n"
+    texts = {fill_in_middle(code, 0, len(code), None, TEXT, draws(str(number)))[0] for number in range(300)}
+    prefix, suffix, middle = TEXT.prefix, TEXT.suffix, TEXT.middle
+    prefix_first = [text for text in texts if text.startswith(prefix) and not text.startswith(prefix + suffix)]
+    assert len(prefix_first) > 5
+    for text in prefix_first:
+        before, rest = text.removeprefix(prefix).split(suffix)
+        after, between = rest.split(middle)
+        assert between.strip(), text
+        assert (before + after).strip(), text
+
+
 @pytest.mark.parametrize("sentinels", [QWEN, TEXT], ids=["controls", "text"])
 @given(st.text(), st.text(), st.text(), st.booleans(), st.text())
 def test_the_parts_rejoin_to_the_code(

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from repoloom_stages.facts import Item
-from repoloom_stages.index_code import facts_of
+from repoloom_stages.index_code import TOO_LARGE, facts_of
 from repoloom_stages.runtime.memos import Memo
 from repoloom_stages.syntax.grammars import MAX_BYTES
 from repoloom_stages.syntax.items import MAX_DEPTH
 from support.shards import index_shard, made, source_file, write_shard
 
 INDEX = "index/files.jsonl.zst"
-NOTHING = {"doc": "", "items": [], "imports": [], "calls": [], "bindings": []}
+NOTHING = {"doc": "", "items": [], "imports": [], "calls": [], "bindings": [], "unread": ""}
 
 RUST = """\
 #![allow(dead_code)]
@@ -266,7 +266,8 @@ def test_a_text_whose_calls_are_left_out_does_not_count_as_parsed(text: str) -> 
 def test_a_text_above_the_bound_is_not_parsed() -> None:
     line = b"fn a() {}\n"
     facts = facts_of("rust", line * (MAX_BYTES // len(line) + 1))
-    assert facts == {"lines": MAX_BYTES // len(line) + 1, "parsed": False, **NOTHING}
+    lines = MAX_BYTES // len(line) + 1
+    assert facts == {"lines": lines, "parsed": False, **NOTHING, "unread": TOO_LARGE}
 
 
 SHARD = (

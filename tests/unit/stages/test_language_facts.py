@@ -135,5 +135,47 @@ def test_hostile_text_takes_bounded_time_and_room(language: str, case: str) -> N
     assert sum(len(str(item)) for item in found["items"]) < 100 * len(data) + 1000
 
 
+SIGNATURES = {
+    "java": ("class A {\n  @B // why\n  public A(\n      int a,\n      int b) {}\n}\n", "public A(int a, int b)"),
+    "python": ("def f(\n    a: int,\n    b=( 1),\n) -> None: ...\n", "def f(a: int, b=(1),) -> None"),
+    "c": ("typedef struct {\n  int a;\n} name;\n", "typedef struct name"),
+}
+
+
+@pytest.mark.parametrize(("language", "written"), SIGNATURES.items())
+def test_a_signature_is_as_on_one_line(language: str, written: tuple[str, str]) -> None:
+    text, signature = written
+    assert facts(language, text)["items"][-1]["signature"] == signature
+
+
+def test_a_namespace_without_braces_holds_the_rest_of_its_file() -> None:
+    text = "using A;\nnamespace B.C;\n\n/// <summary>Sails.</summary>\nclass D { void F() {} }\n"
+    space, held, method = facts("csharp", text)["items"]
+    assert (space["kind"], space["name"], space["start_line"], space["end_line"]) == ("module", "B.C", 2, 5)
+    assert (held["name"], held["owner"], held["doc"]) == ("B.C.D", 0, "Sails.")
+    assert (method["name"], method["owner"]) == ("B.C.D.F", 1)
+
+
+READABLE = {
+    "braces for C++ alone": '#ifdef __cplusplus\nextern "C" {\n#endif\nint f(void);\n#ifdef __cplusplus\n}\n#endif\n',
+    "a macro before a declaration": "CURL_EXTERN int f(void);\nstatic X_API int g(void) { return 1; }\n",
+    "a macro between class and name": "class LIB_EXPORT C : public B { void f(); };\nstruct LIB_EXPORT S {};\n",
+    "a type as an argument": "int f(va_list a) { return *va_arg(a, unsigned long *) + va_arg(a,int); }\n",
+    "annotations for locks": "class C {\n  int a GUARDED_BY(m_);\n  void f()\n      LOCKS_EXCLUDED(m_);\n};\n",
+}
+
+
+@pytest.mark.parametrize("text", READABLE.values(), ids=READABLE)
+def test_macros_that_no_grammar_reads_are_passed_over(text: str) -> None:
+    found = facts("cpp", text)
+    assert found["parsed"]
+    assert {item["kind"] for item in found["items"]} <= {"class", "function", "struct"}
+
+
+def test_a_definition_of_such_a_macro_stays_one() -> None:
+    found = facts("cpp", "#define X_API __declspec(dllexport)\n#define GUARDED_BY(x) x\n")
+    assert [item["name"] for item in found["items"]] == ["X_API", "GUARDED_BY"]
+
+
 def test_a_sample_is_whole() -> None:
     assert all(isinstance(sample, Sample) and sample.items and sample.calls for sample in SAMPLES.values())

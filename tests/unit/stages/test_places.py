@@ -191,6 +191,7 @@ SENTENCES = {
     "Title\n=====\n\n[![b](u)](v) [![c](u)](v)\n\n<p>x</p>\n\nA [link](u), *more*\nof `it`.\n": "A link, more of it.",
     "```\ncode first\n```\n\nThen words, e.g. these, end.": "Then words, e.g. these, end.",
     "No full stop\n\nNext": "No full stop",
+    "- Fast\n- Small\n\n1. Safe\n\nIt sails.": "It sails.",
     "": "",
     "# Only\n\n## Headings\n": "",
 }

@@ -94,7 +94,7 @@ def test_a_struct_has_its_words_and_fields() -> None:
     assert item["members"] == [["things", "HashMap<String, (u8, T)>"], ["r#type", "[T; N]"]]
     pair = named("Pair")
     assert (pair["members"], pair["generics"]) == ([["0", "u8"], ["1", "Vec<T>"]], "T, where T: Copy")
-    assert named("State")["members"] == [["Idle", ""], ["Busy", ""], ["Done", ""]]
+    assert named("State")["members"] == [["Idle", ""], ["Busy", "(u8)"], ["Done", "{ at: u64 }"]]
 
 
 def test_a_trait_has_what_it_builds_on_and_declares() -> None:
@@ -193,9 +193,12 @@ def test_calls_have_their_callers_ways_and_receivers() -> None:
 
 def test_bindings_have_the_type_that_the_text_says() -> None:
     assert [(line, name, written) for _, line, name, written in FACTS["bindings"]] == [
-        (28, "size", "usize"),
-        (29, "made", "Thing::new().with().await?"),
-        (30, "plain", "Thing"),
+        (29, "size", "usize"),
+        (30, "made", "Thing::new().with().await?"),
+        (31, "plain", "Thing"),
+        (32, "other", ""),
+        (32, "x", "made.go().and().then(|0,0|)"),
+        (33, "x", "}32"),
     ]
 
 

@@ -204,10 +204,10 @@ class CodeGroups(Model):
     """Each crate or package, whole, its files in dependency order."""
 
     impl_collections: Empty | None = None
-    """A type with all its implementations, where there are two or more."""
+    """A type with all its implementations, or the methods that stand outside it, where there are two or more."""
 
     trait_ecosystems: Empty | None = None
-    """A trait with all that implement it."""
+    """A trait or interface with all that implement it, a class with those below it where there are two or more."""
 
     cross_crate: Empty | None = None
     """An item with uses of it in other crates."""

@@ -1,25 +1,24 @@
 """Files in the order in which they need each other: what is used stands before its users, outside cycles."""
 
+from array import array
 from collections.abc import Iterator, Sequence
 from heapq import heapify, heappop, heappush
 
-Needs = Sequence[Sequence[int]]
-"""By node, the nodes it needs, sorted."""
+from repoloom_stages.linking.number_lists import NumberLists
 
 
-def ordered(needs: Needs) -> list[tuple[int, int]]:
+def ordered(needs: NumberLists) -> list[tuple[int, int]]:
     """Nodes, each after what it needs, with the number of its cycle, from 1 in that order; 0 for none.
 
-    Of nodes that could be next, the lowest is. In a cycle, the next is one that lacks the fewest of its needs.
+    `needs` are the nodes that each node needs, sorted. Of nodes that could be next, the lowest is. In a cycle, the next
+    is one that lacks the fewest of its needs.
     """
     parts = _components(needs)
-    part_of = {node: number for number, part in enumerate(parts) for node in part}
-    lacks = [{part_of[one] for node in part for one in needs[node]} - {number} for number, part in enumerate(parts)]
-    users: list[list[int]] = [[] for _ in parts]
-    for number, lacking in enumerate(lacks):
-        for one in lacking:
-            users[one].append(number)
-    ready = [(min(parts[number]), number) for number, lacking in enumerate(lacks) if not lacking]
+    lacks = _between(parts, needs)
+    numbers, needed = lacks.pairs()
+    users = NumberLists.grouped(needed, numbers, len(parts))
+    lacking = [lacks.size(number) for number in range(len(parts))]
+    ready = [(min(parts[number]), number) for number, left in enumerate(lacking) if not left]
     heapify(ready)
     result: list[tuple[int, int]] = []
     cycles = 0
@@ -29,36 +28,49 @@ def ordered(needs: Needs) -> list[tuple[int, int]]:
         cycle = cycles if len(parts[number]) > 1 else 0
         result += [(node, cycle) for node in _within(parts[number], needs)]
         for user in users[number]:
-            lacks[user].discard(number)
-            if not lacks[user]:
+            lacking[user] -= 1
+            if not lacking[user]:
                 heappush(ready, (min(parts[user]), user))
     return result
 
 
-def _within(part: list[int], needs: Needs) -> Iterator[int]:
+def _between(parts: Sequence[Sequence[int]], needs: NumberLists) -> NumberLists:
+    """Which other components each component needs."""
+    part_of = array("I", bytes(4 * len(needs)))
+    for number, part in enumerate(parts):
+        for node in part:
+            part_of[node] = number
+    lacks = NumberLists()
+    for number, part in enumerate(parts):
+        lacks.add(sorted({part_of[one] for node in part for one in needs[node]} - {number}))
+    return lacks
+
+
+def _within(part: list[int], needs: NumberLists) -> Iterator[int]:
     """The nodes of a cycle, next always one that lacks the fewest of its needs in the cycle."""
-    here = set(part)
-    lacking = {node: {one for one in needs[node] if one in here and one != node} for node in part}
-    users: dict[int, list[int]] = {node: [] for node in part}
-    for node, others in lacking.items():
-        for one in others:
-            users[one].append(node)
-    waiting = [(len(others), node) for node, others in lacking.items()]
+    users = {node: array("I") for node in part}
+    lacking = dict.fromkeys(part, 0)
+    for node in part:
+        for one in needs[node]:
+            if one in users and one != node:
+                users[one].append(node)
+                lacking[node] += 1
+    waiting = [(number, node) for node, number in lacking.items()]
     heapify(waiting)
     done: set[int] = set()
     while waiting:
         number, node = heappop(waiting)
-        if node in done or number != len(lacking[node]):
+        if node in done or number != lacking[node]:
             continue
         done.add(node)
         yield node
         for user in users[node]:
             if user not in done:
-                lacking[user].discard(node)
-                heappush(waiting, (len(lacking[user]), user))
+                lacking[user] -= 1
+                heappush(waiting, (lacking[user], user))
 
 
-def _components(needs: Needs) -> list[list[int]]:
+def _components(needs: NumberLists) -> list[list[int]]:
     """Strongly connected components."""
     search = _Tarjan(needs)
     for root in range(len(needs)):
@@ -69,7 +81,7 @@ def _components(needs: Needs) -> list[list[int]]:
 class _Tarjan:
     """Tarjan's algorithm without recursion: `work` holds the nodes that are open, with the needs still to follow."""
 
-    def __init__(self, needs: Needs) -> None:
+    def __init__(self, needs: NumberLists) -> None:
         self.found: list[list[int]] = []
         self._needs = needs
         self._index: dict[int, int] = {}

@@ -3,8 +3,14 @@
 import hashlib
 from array import array
 from collections.abc import Sequence
+from heapq import merge
 
 import numpy as np
+
+from repoloom_stages.linking.number_lists import Numbers
+
+SORTED_AT_ONCE = 200_000
+"""Ids that are unpacked together to sort them."""
 
 _BY_MODULE = {"rust": "::", "python": ".", "go": ".", "java": "."}
 """Languages whose modules have paths, with what stands between them and a name; elsewhere files tell items apart."""
@@ -53,6 +59,20 @@ class ItemIds:
             copy = copy + 1 if position == before + 1 else 2
             before = position
             self._copies[self._training[int(order[position])]] = copy
+
+    def training_by_id(self) -> Numbers:
+        """The training side's items in the order of their ids: their places among the training side's."""
+        count = len(self._training)
+        starts = range(0, count, SORTED_AT_ONCE)
+        runs = (sorted(range(one, min(one + SORTED_AT_ONCE, count)), key=self._training_id) for one in starts)
+        return np.fromiter(merge(*(array("I", run) for run in runs), key=self._training_id), np.uint32, count)
+
+    def training(self) -> Numbers:
+        """Numbers of the training side's items."""
+        return np.frombuffer(self._training, np.uint64).astype(np.uint32)
+
+    def _training_id(self, place: int) -> str:
+        return self[self._training[place]]
 
     def __getitem__(self, number: int) -> str:
         """The id of an item."""

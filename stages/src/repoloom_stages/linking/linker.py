@@ -74,15 +74,17 @@ class Linker:
 
 
 def _only_methods(facts: SnapshotFacts) -> dict[str, Place]:
-    """Methods whose name no other function of the snapshot's Rust has, by it."""
+    """Methods whose name no other function of the snapshot's Rust has, by it; of a trait with one impl, the impl's."""
     number: Counter[str] = Counter()
     found: dict[str, Place] = {}
     for file in facts.linked_against():
         if facts.files[file].language == RUST:
             symbols = facts.unpacked(file).symbols
             for position, symbol in enumerate(symbols):
-                if symbol.kind == "function":
-                    number[symbol.name] += 1
-                    if symbol.owner >= 0 and symbols[symbol.owner].kind in ("impl", "trait"):
-                        found[symbol.name] = (file, position)
-    return {name: place for name, place in found.items() if number[name] == 1}
+                if symbol.kind != "function":
+                    continue
+                holder = symbols[symbol.owner].kind if symbol.owner >= 0 else ""
+                number[symbol.name] += 1 if holder != "trait" or symbol.inline else 0
+                if holder == "impl" or (holder == "trait" and (symbol.inline or symbol.name not in found)):
+                    found[symbol.name] = (file, position)
+    return {name: place for name, place in found.items() if number[name] <= 1}

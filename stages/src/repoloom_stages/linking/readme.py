@@ -5,8 +5,10 @@ import re
 MAX_LINES = 200
 """What a project is for stands at the top of its README, or nowhere."""
 
-_SKIPPED = re.compile(r"\s*(?:#|=+\s*$|-+\s*$|~+\s*$|<|\||!\[|\[!\[|\[[^\]]*\]:|\.\. |:\w+:|[*_-]{3,}\s*$|>\s*\[!)")
-"""Headings and their underlines, HTML, tables, images, badges, link targets, directives, rules, callouts."""
+_SKIPPED = re.compile(
+    r"\s*(?:#|=+\s*$|-+\s*$|~+\s*$|<|\||!\[|\[!\[|\[[^\]]*\]:|\.\. |:\w+:|[*_-]{3,}\s*$|>\s*\[!|[-*+]\s|\d+[.)]\s)"
+)
+"""Headings and their underlines, HTML, tables, images, badges, link targets, directives, rules, callouts, lists."""
 
 _LINKS_ONLY = re.compile(r"[\s|•·*-]*(?:!?\[[^\]]*\](?:\([^)]*\)|\[[^\]]*\])[\s|•·*-]*)+$")
 _LINK = re.compile(r"!?\[([^\[\]]*)\](?:\([^()]*\)|\[[^\[\]]*\])?")

@@ -15,8 +15,8 @@ from repoloom_stages.linking.snapshot_facts import Place, SnapshotFacts
 MAX_DEPTH = 48
 """Re-exports of re-exports that are followed; each is a few of Python's frames deep."""
 
-MAX_KNOWN = 500_000
-"""Names whose meaning is kept. It is forgotten and found anew beyond."""
+MAX_KNOWN = 200_000
+"""Names whose meaning is kept, at some 400 bytes each. It is forgotten and found anew beyond."""
 
 Found = tuple[Place, ...]
 

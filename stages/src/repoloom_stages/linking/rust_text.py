@@ -28,10 +28,17 @@ UNKNOWN = TypeText("")
 TUPLE = "("
 """What stands for the path of a tuple, whose types are its arguments."""
 
+SLICE = "["
+"""What stands for the path of a slice or array, whose items' type is its argument."""
+
+_FUNCTIONS = ("AsyncFn", "AsyncFnMut", "AsyncFnOnce", "Fn", "FnMut", "FnOnce")
+_QUALIFIED = re.compile(r"<\s*(\w+)\s+as\s[^<>]*(?:<[^<>]*>)?\s*>::(\w+)")
+"""`<T as Trait>::Item`"""
+
 
 @lru_cache(maxsize=65_536)
 def parse_type(text: str) -> TypeText:
-    """A type as far as its text says it; UNKNOWN for arrays, functions, and what is too long or too deep."""
+    """A type as far as its text says it; UNKNOWN for functions, and what is too long or too deep."""
     if len(text) > MAX_CHARACTERS:
         return UNKNOWN
     return _parse(text, 0)
@@ -43,22 +50,35 @@ def _parse(text: str, depth: int) -> TypeText:
     first, *others = split_top(text, "+") or [""]
     found = _QUALIFIERS.match(first)
     qualifiers = found[0] if found else ""
-    if first.startswith("(", len(qualifiers)) and first.endswith(")"):
-        inside = split_top(first[len(qualifiers) + 1 : -1], ",")
-        return TypeText(TUPLE, tuple(_parse(one, depth + 1) for one in inside))
+    if listed := _listed(first, len(qualifiers), depth):
+        return listed
     path = _PATH.match(first, len(qualifiers))
     if not path or path[0] in ("fn", "unsafe", "extern"):
         return UNKNOWN
     rest = first[path.end() :].strip()
     arguments: list[TypeText] = []
     name = path[0]
-    if rest.startswith(("<", "::<")):
+    if rest.startswith("(") and name.rpartition("::")[2] in _FUNCTIONS:
+        taken, *returned = split_top(rest.replace("->", ";", 1) if rest[-1:] != ")" else rest, ";")
+        arguments = [_parse(taken, depth + 1), *(_parse(one, depth + 1) for one in returned[:1])]
+    elif rest.startswith(("<", "::<")):
         inner, after = _bracketed(rest)
         arguments = [_parse(_bound_value(one), depth + 1) for one in split_top(inner, ",") if not one.startswith("'")]
         if after.startswith("::"):  # an associated item of a generic type
             return UNKNOWN
     abstract = re.search(r"\b(?:dyn|impl)\b", qualifiers) is not None
     return TypeText(name, tuple(arguments), tuple(_parse(one, depth + 1) for one in others), abstract)
+
+
+def _listed(text: str, start: int, depth: int) -> TypeText | None:
+    """A tuple, slice or array, or `<T as Trait>::Item`, that stands there."""
+    opens, closes = text[start : start + 1], text[-1:]
+    if opens + closes == "()":
+        return TypeText(TUPLE, tuple(_parse(one, depth + 1) for one in split_top(text[start + 1 : -1], ",")))
+    if opens + closes == "[]":
+        return TypeText(SLICE, tuple(_parse(one, depth + 1) for one in split_top(text[start + 1 : -1], ";")[:1]))
+    qualified = _QUALIFIED.fullmatch(text, start)
+    return TypeText(f"{qualified[1]}::{qualified[2]}") if qualified else None
 
 
 def _bound_value(argument: str) -> str:
@@ -105,11 +125,16 @@ def parse_generics(text: str) -> dict[str, tuple[TypeText, ...]]:
         name, _, bounds = part.removeprefix("where ").strip().partition(":")
         name = name.removeprefix("const ").partition("=")[0].strip()
         if name.isidentifier():
-            bound = (parse_type(one) for one in split_top(bounds.partition("=")[0], "+") if not one.startswith("'"))
+            bound = (parse_type(one) for one in split_top(_without_default(bounds), "+") if not one.startswith("'"))
             found[name] = (*found.get(name, ()), *(one for one in bound if one.path))
     return found
 
 
-def expression_parts(text: str) -> list[str]:
+def _without_default(bounds: str) -> str:
+    return next(iter(split_top(bounds, "=")), "")
+
+
+@lru_cache(maxsize=16_384)
+def expression_parts(text: str) -> tuple[str, ...]:
     """`self.a.b()` as `self`, `a`, `b()`; dots in brackets stay."""
-    return split_top(text, ".")
+    return tuple(split_top(text, "."))

@@ -5,31 +5,23 @@ followed as written; whatever is left unsaid stays unknown, and so does what is 
 """
 
 from bisect import insort
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from repoloom_stages.linking.rust_foreign import beneath, item_of
 from repoloom_stages.linking.rust_modules import MAX_KNOWN, RustModules
-from repoloom_stages.linking.rust_std import POINTERS, POINTERS_OWN, RESULTS, RESULTS_OWN
-from repoloom_stages.linking.rust_text import TUPLE, UNKNOWN, TypeText, parse_generics, parse_type
+from repoloom_stages.linking.rust_std import DEREFS, FUTURES, ITERATORS, POINTERS, POINTERS_OWN, RESULTS, RESULTS_OWN
+from repoloom_stages.linking.rust_text import SLICE, TUPLE, UNKNOWN, TypeText, parse_generics, parse_type, split_top
+from repoloom_stages.linking.rust_type import NOTHING, Type
 from repoloom_stages.linking.snapshot_facts import Place, SnapshotFacts, Symbol
 
 MAX_ALIASES = 16
 """Aliases of aliases, derefs of derefs, traits above traits that are followed."""
 
+MAX_BOUND_DEPTH = 4
+"""Bounds of parameters in bounds of parameters that are followed: each may name all of them again."""
 
-class Type(NamedTuple):
-    """What a type's text means."""
-
-    name: str = ""
-    """Last part of its path; empty where it is unknown."""
-    place: Place | None = None
-    """Its item, where it is one of the snapshot."""
-    arguments: tuple["Type", ...] = ()
-    bounds: tuple["Type", ...] = ()
-    """Of a type parameter, `impl` or `dyn`: its traits."""
-
-
-NOTHING = Type()
+CLOSURES = frozenset({"Fn", "FnMut", "FnOnce"})
 
 
 class Context(NamedTuple):
@@ -50,16 +42,20 @@ class RustTypes:
         self.modules = modules
         self._impls: dict[Place, list[Place]] = {}
         """Impls of a type, by its item."""
+        self._foreign: dict[str, list[Place]] = {}
+        """Impls of the snapshot's traits for types from elsewhere, by the name of the type."""
         self._blanket: dict[Place, list[tuple[Place, Place]]] = {}
         """Impls of a trait for whatever has another, by that other: `impl<T: Other> Trait for T`."""
         self._traits: dict[Place, Place | None] = {}
         """Trait of each impl that has one; None where it is from elsewhere."""
         self._parameters: dict[Place, Mapping[str, tuple[TypeText, ...]]] = {}
+        self._items: dict[Type, Type] = {}
         self._of_file: dict[int, set[Place]] = {}
         """Types that a file has impls of."""
 
     def add_impls(self, file: int) -> None:
         """Take in the impls of a file."""
+        self._items.clear()
         for place, symbol in self._impls_in(file):
             context = Context(place)
             if symbol.bases:
@@ -67,16 +63,21 @@ class RustTypes:
             written = parse_type(symbol.type)
             if written.path in self.parameters(place):
                 self._add_blanket(place, written.path, context)
-            elif (kind := self.beneath(self.of(written, context))).place:
+            elif (kind := beneath(self.of(written, context))).place:
                 insort(self._impls.setdefault(kind.place, []), place)
                 self._of_file.setdefault(file, set()).add(kind.place)
+            elif kind.name and self._traits.get(place):
+                insort(self._foreign.setdefault(kind.name, []), place)
 
     def remove_impls(self, file: int) -> None:
         """Forget the impls of a file."""
+        self._items.clear()
         for kind in self._of_file.pop(file, ()):
             self._impls[kind][:] = [one for one in self._impls[kind] if one[0] != file]
-        for impls in self._blanket.values():
-            impls[:] = [one for one in impls if one[0][0] != file]
+        for impls in self._foreign.values():
+            impls[:] = [one for one in impls if one[0] != file]
+        for pairs in self._blanket.values():
+            pairs[:] = [one for one in pairs if one[0][0] != file]
 
     def _add_blanket(self, impl: Place, parameter: str, context: Context) -> None:
         trait = self._traits.get(impl)
@@ -115,15 +116,126 @@ class RustTypes:
         if text.path == "Self":
             return context.self_type
         known = next((known for name, known in context.given if name == text.path and known.name), None)
+        if known is None and "::" in text.path and (associated := self._of_holder(text.path, context, depth)).name:
+            return associated
         return known or self._of_path(text, context, depth)
+
+    def _of_holder(self, path: str, context: Context, depth: int) -> Type:
+        """What `Self::Item` or `T::Item` means; a variant is of its enum's type."""
+        head, _, name = path.rpartition("::")
+        if head == "Self" or head in self.parameters(context.place):
+            holder = self._holder(context.place)
+            own = self._written(holder, name, context, depth) if holder and head == "Self" else NOTHING
+            return own if own.name else self.associated_type(self.of(TypeText(head), context, depth + 1), name, depth)
+        found = self.modules.resolve(path, self.modules.module_of(context.place))
+        kind = next((one for one in found[0] if self.modules.kind(one) == "enum"), None) if len(found[1]) == 1 else None
+        return Type(self.facts.symbol(kind).name, kind) if kind else NOTHING
+
+    def _holder(self, place: Place) -> Place | None:
+        """The impl or trait around an item."""
+        symbols = self.facts.unpacked(place[0]).symbols
+        position = place[1]
+        while position >= 0 and symbols[position].kind not in ("impl", "trait"):
+            position = symbols[position].owner
+        return (place[0], position) if position >= 0 else None
+
+    def _written(self, holder: Place, name: str, context: Context, depth: int) -> Type:
+        """The associated type of that name in an impl; in a trait, something that has its bounds."""
+        facts = self.facts.unpacked(holder[0])
+        for one in facts.named.get((holder[1], name), ()):
+            symbol = facts.symbols[one]
+            if symbol.kind == "type" and symbol.returns:
+                return self.of(parse_type(symbol.returns), context._replace(place=holder), depth + 1)
+            if symbol.kind == "type":
+                bounds = (self.of(parse_type(bound), Context(holder), depth + 1) for bound in symbol.bases)
+                return Type(name, bounds=tuple(bound for bound in bounds if bound.name))
+        return NOTHING
+
+    def associated_type(self, kind: Type, name: str, depth: int = 0, traits: Collection[str] = ()) -> Type:
+        """The associated type of that name that a type has from its impls, of traits of such names; or its bounds."""
+        if depth > MAX_ALIASES:
+            return NOTHING
+        for bound in kind.bounds:
+            if bound.place and (found := self._written(bound.place, name, Context(bound.place, kind), depth)).name:
+                return found
+            if bound.place is None and name in ("Item", "Output") and bound.arguments:
+                return bound.arguments[0]
+        impls = self._impls.get(kind.place, ()) if kind.place else ()
+        said = [
+            found
+            for impl in impls
+            if not traits or self._trait_name(impl) in traits
+            if (found := self._written(impl, name, self.within(impl, kind), depth)).name
+        ]
+        return said[0] if said and all(one == said[0] for one in said) else NOTHING
+
+    def _trait_name(self, impl: Place) -> str:
+        bases = self.facts.symbol(impl).bases
+        return parse_type(bases[0]).path.rpartition("::")[2] if bases else ""
+
+    def item(self, kind: Type) -> Type:
+        """What one goes through in a type."""
+        kind = beneath(kind)
+        known = self._items.get(kind)
+        if known is None:
+            if len(self._items) > MAX_KNOWN:
+                self._items.clear()
+            known = self._items[kind] = self._item(kind, 0)
+        return known
+
+    def _item(self, kind: Type, depth: int) -> Type:
+        kind = beneath(kind)
+        found = item_of(kind)
+        if found.name or kind.place is None:
+            return found if found.name else self.associated_type(kind, "Item", depth)
+        found = self.associated_type(kind, "Item", depth, ITERATORS)
+        if found.name or depth > MAX_ALIASES:
+            return found
+        target = self._deref(kind)
+        return self._item(target, depth + 1) if target.name else NOTHING
+
+    def awaited(self, kind: Type) -> Type:
+        """What a future yields; of an async function's type, that is known already."""
+        kind = beneath(kind)
+        for one in (kind, *kind.bounds):
+            if one.place is None and one.name in FUTURES:
+                return one.arguments[0] if one.arguments else NOTHING
+        found = self.associated_type(kind, "Output", 0, FUTURES) if kind.place else NOTHING
+        return found if found.name else kind
+
+    def part(self, path: str, name: str, context: Context) -> Type:
+        """A field of a struct, or what a variant holds, by the path in a pattern."""
+        kind = self.of(parse_type(path), context)
+        if kind.place is None:
+            return NOTHING
+        symbol = self.facts.symbol(kind.place)
+        if symbol.kind == "struct":
+            return self.field(kind, name)
+        variant = path.rpartition("::")[2]
+        held = next((text for one, text in symbol.members if one == variant), "")
+        return self.of(_part_of(held, name), Context(kind.place, kind))
+
+    def given(self, function: Place, kind: Type, argument: int, position: int) -> Type:
+        """What a function that is called on such a type gives the closure that is its argument."""
+        members = self.facts.symbol(function).members
+        if argument >= len(members):
+            return NOTHING
+        context = self._called_on(function, kind)
+        taken = self.of(parse_type(members[argument][1]), context)
+        for one in (taken, *taken.bounds):
+            if one.name in CLOSURES and one.arguments and position < len(one.arguments[0].arguments):
+                return one.arguments[0].arguments[position]
+        return NOTHING
 
     def _of_path(self, text: TypeText, context: Context, depth: int) -> Type:
         """What a type's path means: a type parameter, a type of the snapshot, or one from elsewhere."""
         parameters = self.parameters(context.place)
         if text.path in parameters:
-            return Type(text.path, bounds=self._bounds(parameters[text.path], context, depth))
+            bounds = self._bounds(parameters[text.path], context, depth) if depth <= MAX_BOUND_DEPTH else ()
+            return Type(text.path, bounds=bounds)
         arguments = tuple(self.of(one, context, depth + 1) for one in text.arguments)
-        places = () if text.path == TUPLE else self.modules.types(text.path, self.modules.module_of(context.place))
+        module = self.modules.module_of(context.place)
+        places = () if text.path in (TUPLE, SLICE) else self.modules.types(text.path, module)
         name = text.path.rpartition("::")[2]
         if places:
             return self._aliased(Type(name, places[0], arguments), text, context, depth)
@@ -162,14 +274,6 @@ class RustTypes:
             position = symbol.owner
         return NOTHING
 
-    def beneath(self, kind: Type) -> Type:
-        """What a pointer from elsewhere points to."""
-        for _ in range(MAX_ALIASES):
-            if kind.place or kind.name not in POINTERS or not kind.arguments:
-                break
-            kind = kind.arguments[-1]
-        return kind
-
     def method(self, kind: Type, name: str, depth: int = 0) -> tuple[Place, Type] | None:
         """The function that a method call on such a type means, with the type that has it; None where unsure."""
         if depth > MAX_ALIASES:
@@ -179,7 +283,7 @@ class RustTypes:
                 return found, kind
         if kind.place is None:
             inner = self._passed_on(kind, name)
-            return self.method(inner, name, depth + 1) if inner else None
+            return self.method(inner, name, depth + 1) if inner else self._for_foreign(kind, name)
         if found := self._in_impls(kind, name):
             return found, kind
         target = self._deref(kind)
@@ -192,6 +296,23 @@ class RustTypes:
         if kind.name in POINTERS and name not in POINTERS_OWN and kind.arguments:
             return kind.arguments[-1]
         return None
+
+    def _for_foreign(self, kind: Type, name: str) -> tuple[Place, Type] | None:
+        """A method that a trait of the snapshot gives a type from elsewhere."""
+        if (kind.name in RESULTS and name in RESULTS_OWN) or (kind.name in POINTERS and name in POINTERS_OWN):
+            return None
+        impls = (impl for one in (kind.name, DEREFS.get(kind.name, "")) for impl in self._foreign.get(one, ()))
+        found = [one for impl in impls for one in self.owned(impl, name) or self._by_default(impl, name)]
+        return (found[0], kind) if len(found) == 1 else None
+
+    def trait_of(self, function: Place) -> Place | None:
+        """The trait of the snapshot that a function is written in, or in an impl of."""
+        holder = self._holder(function)
+        return holder if holder and self.facts.symbol(holder).kind == "trait" else self._traits.get(holder or function)
+
+    def _by_default(self, impl: Place, name: str) -> list[Place]:
+        trait = self._traits.get(impl)
+        return self.owned(trait, name) if trait else []
 
     def associated(self, kind: Type, name: str) -> Place | None:
         """The function that `Type::name` means."""
@@ -272,7 +393,7 @@ class RustTypes:
 
     def field(self, kind: Type, name: str, depth: int = 0) -> Type:
         """Type of a field, of the struct itself or of what it points to."""
-        kind = self.beneath(kind)
+        kind = beneath(kind)
         if kind.place is None and kind.name in RESULTS and kind.arguments and depth < MAX_ALIASES:
             return self.field(kind.arguments[0], name, depth + 1)
         if kind.name == TUPLE and name.isdigit() and int(name) < len(kind.arguments):
@@ -294,10 +415,24 @@ class RustTypes:
         """What a function returns when it is called on such a type."""
         symbol = self.facts.symbol(function)
         text = parse_type(symbol.returns)
-        if text is UNKNOWN:
-            return NOTHING
-        holder = (function[0], symbol.owner)
-        if symbol.owner < 0 or self.facts.symbol(holder).kind not in ("impl", "trait"):
-            return self.of(text, Context(function))
+        return NOTHING if text is UNKNOWN else self.of(text, self._called_on(function, kind))
+
+    def _called_on(self, function: Place, kind: Type) -> Context:
+        """Where a function's signature is written, and what its type parameters are when it is called on a type."""
+        holder = (function[0], self.facts.symbol(function).owner)
+        if holder[1] < 0 or self.facts.symbol(holder).kind not in ("impl", "trait"):
+            return Context(function)
         context = self.within(holder, kind if kind.name else self.self_type(function))
-        return self.of(text, context._replace(place=function))
+        return context._replace(place=function)
+
+
+def _part_of(held: str, name: str) -> TypeText:
+    """The type of a part of `(u8, String)` or `{ at: u64 }`."""
+    if held.startswith("("):
+        parts = parse_type(held).arguments
+        return parts[int(name)] if name.isdigit() and int(name) < len(parts) else UNKNOWN
+    for one in split_top(held.strip("{} "), ","):
+        field, colon, written = one.partition(":")
+        if colon and field.split()[-1:] == [name]:
+            return parse_type(written)
+    return UNKNOWN

@@ -5,7 +5,8 @@ memory, and the files that were asked for last lie unpacked; texts, calls and sp
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import orjson
@@ -39,6 +40,11 @@ class Symbol(NamedTuple):
     generics: str
     attributes: list[str]
     test: bool
+    of: str
+    """Of a function that stands outside its type, the type, and of a module the path before its name: `T` of Go's
+    `T.f` and C++'s `T::f`, `A` of C#'s `A.B`."""
+    local: bool
+    """Whether only its own file can use it: C's `static`."""
 
 
 class Unpacked:
@@ -48,7 +54,9 @@ class Unpacked:
         self.number = number
         self.symbols = symbols
         self.named: dict[tuple[int, str], list[int]] = {}
-        """Positions of items by their owner and name."""
+        """Positions of items by their owner and name; not of functions that stand outside their type."""
+        self.outside: dict[tuple[str, str], list[int]] = {}
+        """Positions of functions that stand outside their type, by its name and theirs."""
         self.owned: dict[int, list[int]] = {}
         """Positions of items by their owner."""
         self.imported: dict[tuple[int, str], list[str]] = {}
@@ -56,13 +64,25 @@ class Unpacked:
         self.globs: dict[int, list[str]] = {}
         """Paths of which a module imports all."""
         for position, symbol in enumerate(symbols):
-            self.named.setdefault((symbol.owner, symbol.name), []).append(position)
+            if symbol.of and symbol.kind == "function":
+                self.outside.setdefault((symbol.of, symbol.name), []).append(position)
+            else:
+                self.named.setdefault((symbol.owner, symbol.name), []).append(position)
             self.owned.setdefault(symbol.owner, []).append(position)
         for one in imports:
             if one["name"] == "*":
                 self.globs.setdefault(one["owner"], []).append(one["path"].removesuffix("::*"))
             elif one["name"]:
                 self.imported.setdefault((one["owner"], one["name"]), []).append(one["path"])
+
+    @cached_property
+    def outer(self) -> dict[str, list[int]]:
+        """Positions, by name, of items that nothing but modules hold: those of C++'s and C#'s namespaces."""
+        found: dict[str, list[int]] = {}
+        for (owner, name), positions in self.named.items():
+            if owner < 0 or self.module_of(owner) == owner:
+                found.setdefault(name, []).extend(positions)
+        return found
 
     def module_of(self, position: int) -> int:
         """Position of the module around an item, -1 at the top of the file; a module is in itself."""
@@ -103,7 +123,7 @@ class SnapshotFacts:
     def add(self, file: IndexedFile, crate: str, module: str, size: int) -> int:
         """Add a file; returns its number."""
         number = len(self.files)
-        symbols = [_symbol(item) for item in file["items"]]
+        symbols = [_symbol(item, file["items"], file["language"]) for item in file["items"]]
         imports = [[one["path"], one["name"], one["public"], one["owner"], one["line"]] for one in file["imports"]]
         self._packed.append(self._compressor.compress(orjson.dumps([symbols, imports])))
         self._firsts.append(self.items)
@@ -155,8 +175,12 @@ class SnapshotFacts:
         yield from self.number_of.values()
 
 
-def _symbol(item: Item) -> list[object]:
-    name = item["name"].rpartition("::")[2] if "::" in item["name"] else item["name"].rpartition(".")[2]
+def _symbol(item: Item, items: Sequence[Item], language: str) -> list[object]:
+    separator = "::" if "::" in item["name"] else "."
+    holder = f"{items[item['owner']]['name']}{separator}" if item["owner"] >= 0 else ""
+    before, _, name = item["name"].removeprefix(holder).rpartition(separator)
+    if language == "rust" or item["kind"] not in ("function", "module"):
+        before = ""
     return [
         item["kind"],
         item["type"] if item["kind"] == "impl" else name,
@@ -169,4 +193,6 @@ def _symbol(item: Item) -> list[object]:
         item["generics"],
         [one for one in item["attributes"] if one.startswith(("path", "macro_export"))],
         item["test"],
+        before if item["kind"] == "module" else before.rpartition(separator)[2],
+        language in ("c", "cpp") and "static" in item["modifiers"],
     ]

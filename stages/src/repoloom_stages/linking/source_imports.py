@@ -18,7 +18,13 @@ _SCRIPT_ENDINGS = (
 )  # fmt: skip
 _SCRIPT_ROOTS = ("src/index", "index", "lib/index", "src/main")
 SCRIPTS = frozenset({"javascript", "tsx", "typescript", "vue", "svelte"})
+PACKAGED = frozenset({"csharp", "go", "java", "kotlin"})
+"""Languages whose files have each other's names without importing them."""
 HEADERS = frozenset({"c", "cpp", "cuda", "objective-c"})
+
+
+_NAMESPACE = "namespace"
+"""Stands in place of a language where paths are by C#'s namespaces."""
 
 
 class Imported(NamedTuple):
@@ -48,11 +54,19 @@ class SourceImports:
             language = _family(file.language)
             self._modules.setdefault((language, file.module), []).append(file.path)
             self._endings.setdefault((language, file.path.rpartition("/")[2]), []).append(file.path)
+            if language == "csharp":
+                for namespace in self._namespaces_of(number):
+                    self._modules.setdefault((_NAMESPACE, namespace), []).append(file.path)
 
     def beside(self, number: int) -> tuple[int, ...]:
-        """Files whose names a file has without importing them: those of its package, in Go and Java."""
+        """Files whose names a file has without importing them: those of its package, in Go and Java, and of its
+        namespaces and those around them, in C#.
+        """
         file = self._facts.files[number]
-        if file.language not in ("go", "java", "kotlin"):
+        if file.language == "csharp":
+            around = dict.fromkeys(one for space in self._namespaces_of(number) for one in _with_outer(space))
+            return self._numbers([path for one in around for path in self._modules.get((_NAMESPACE, one), ())])
+        if file.language not in PACKAGED:
             return ()
         paths = self._modules.get((_family(file.language), file.module), ())
         folder = folder_of(file.path)
@@ -67,9 +81,16 @@ class SourceImports:
             return self._script(number, path)
         if language in HEADERS:
             return self._header(number, path)
+        if language == "csharp":
+            return Imported(self._numbers(self._modules.get((_NAMESPACE, path), ())))
         if language == "go":
             return Imported(self._numbers(self._modules.get(("go", path), ())))
         return self._package(_family(language), path)
+
+    def _namespaces_of(self, number: int) -> list[str]:
+        symbols = self._facts.unpacked(number).symbols
+        modules = [one for one in symbols if one.kind == "module" and one.owner < 0]
+        return list(dict.fromkeys(f"{one.of}.{one.name}".removeprefix(".") for one in modules))
 
     def _numbers(self, paths: Sequence[str]) -> tuple[int, ...]:
         return tuple(self._facts.number_of[one] for one in paths if one in self._facts.number_of)
@@ -152,6 +173,13 @@ class SourceImports:
                 named = [one for one in paths if one.rpartition("/")[2].partition(".")[0] == stem]
                 return Imported(self._numbers(named), ".".join(parts[length:]))
         return NOTHING
+
+
+def _with_outer(namespace: str) -> Iterator[str]:
+    """`A.B.C`, `A.B` and `A`."""
+    while namespace:
+        yield namespace
+        namespace = namespace.rpartition(".")[0]
 
 
 def _family(language: str) -> str:

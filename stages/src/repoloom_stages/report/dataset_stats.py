@@ -5,7 +5,7 @@
 
 import heapq
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -155,10 +155,10 @@ class LeakCheck:
     """Those whose code some training sample of some output shows, byte for byte."""
 
 
-def check_leaks(summaries: Iterable[SampleSummary], trained: set[str]) -> LeakCheck:
+def check_leaks(summaries: Iterable[SampleSummary], trained: Container[str]) -> LeakCheck:
     """Compare held-out samples with the code trained on, by its hashes."""
-    held_out = [summary["content"] in trained for summary in summaries if summary["split"] != TRAIN]
-    return LeakCheck(held_out=len(held_out), leaked=sum(held_out))
+    leaked = Counter(summary["content"] in trained for summary in summaries if summary["split"] != TRAIN)
+    return LeakCheck(held_out=leaked.total(), leaked=leaked[True])
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,9 @@ MEANINGS = {
     "manifest not text": "a manifest is not UTF-8; crates and packages are found without it",
     "manifest too large": "a manifest is too long to be a person's; crates and packages are found without it",
     "too many manifests": "there are more manifests than are read",
+    # what has lines and no facts in the index
+    "parser-limits": "the parser goes beyond its bounds on it; the file is cut between lines",
+    "too-large-to-parse": "the file is longer than is parsed; it is cut between lines",
     # what holding out and linking leave out
     "by-time": "time has given the file its side already",
     "broken manifest": "a manifest cannot be read; crates and packages are found without it",
@@ -30,7 +33,7 @@ MEANINGS = {
     "max-bytes": "the file is longer than the recipe takes",
     # what recipes leave out of samples
     "crate-too-large": "the crate is larger than the recipe takes as a whole",
-    "header-too-long": "its header leaves no room for code",
+    "header-too-long": "its header leaves no room for code, or a tree of calls takes most of it",
     "held-out": "the file is held out, and what shows several files is made of training files alone",
     "no-items": "there is nothing in it for an overview to tell",
     "no-middle": "it has no middle that could be filled in and would still fit",

@@ -36,8 +36,8 @@ class CodeFile:
 
     @cached_property
     def syntax(self) -> Syntax | None:
-        """Its tree, if a grammar can read it."""
-        grammar = grammar_of(self.about["language"])
+        """Its tree, if a grammar can read it, as `index-code` has found out at less risk."""
+        grammar = None if self.facts["unread"] else grammar_of(self.about["language"])
         tree = grammar.parse(self.source) if grammar else None
         return Syntax(tree, grammar) if tree and grammar else None
 

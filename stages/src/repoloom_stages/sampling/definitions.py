@@ -5,7 +5,7 @@ It prefers to find nothing over finding the wrong one: a name that nothing leads
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from repoloom_stages.sampling.code_file import CodeFile
 from repoloom_stages.sampling.written_names import path_of, split_path
@@ -36,15 +36,23 @@ class Reference:
     opened: bool
     """Whether the file imports everything of some module, which may be where it is from."""
 
+    @classmethod
+    def read(cls, document: dict[str, Any]) -> "Reference":
+        """One that was written as JSON."""
+        return cls(**{**document, "path": tuple(document["path"]), "home": tuple(document["home"])})
+
 
 class Scope:
     """The names that a file binds."""
 
     def __init__(self, file: CodeFile) -> None:
         imports = file.facts["imports"]
-        self.home = split_path(file.place["module"])
+        namespace = _namespace(file)
+        self.home = namespace or split_path(file.place["module"])
+        self.before = () if namespace else self.home
+        """What makes paths of the names of the file's items."""
         self._imports = {one["name"]: one["path"] for one in imports if one["name"] not in ("", "*")}
-        self._opened = any(one["name"] == "*" for one in imports)
+        self._opened = bool(namespace) or any(one["name"] == "*" for one in imports)
 
     def reference(self, written: str) -> Reference | None:
         """What a name means as far as this file says; None where it is no name."""
@@ -52,10 +60,11 @@ class Scope:
         if not path:
             return None
         bound = self._imports.get(path[0])
-        start = split_path(bound) if bound else path[:1]
+        where, _, there = (bound or "").partition("#")
+        start = split_path(where) if where else path[:1]
         relative = bound is not None and bound.startswith(".")
-        if relative and start[-1:] != path[:1]:
-            start = (*start, path[0])
+        if relative and (there or start[-1:] != path[:1]):
+            start = (*start, there or path[0])
         whole = self._absolute((*start, *path[1:]))
         return Reference(whole, self.home, bound is not None or len(path) > 1, relative, self._opened)
 
@@ -69,6 +78,12 @@ class Scope:
             home = home[:-1] if path[0] == "super" else home
             path = path[1:]
         return (*home, *path)
+
+
+def _namespace(file: CodeFile) -> Path:
+    """The first namespace of a file of C#, whose names do not go by folders."""
+    items = file.facts["items"] if file.about["language"] == "csharp" else []
+    return next((split_path(one["name"]) for one in items if one["kind"] == "module"), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +100,7 @@ class Definitions(Generic[What]):
         self._by_name: dict[str, list[_Definition[What]]] = {}
 
     def add(self, home: Path, name: str, what: What) -> None:
-        """A definition in a module, by its name in the file. Of equal paths the first that is added counts."""
+        """A definition in a module, by its name below that. Of equal paths the first that is added counts."""
         path = (*home, *split_path(name))
         self._by_path.setdefault(path, what)
         namesakes = self._by_name.setdefault(path[-1], [])

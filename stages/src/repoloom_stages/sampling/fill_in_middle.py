@@ -86,8 +86,10 @@ def _parts_of_node(source: bytes, start: int, end: int, node_start: int, node_en
 
 
 def _random_parts(code: str, drawn: Draws) -> Parts:
-    """A span between two random places; it is neither nothing nor everything."""
-    while True:
+    """A span between two random places; it says something, and leaves something said, where that can be."""
+    for number in count():
         low, high = sorted(int(next(drawn) * (len(code) + 1)) for _ in range(2))
-        if 0 < high - low < len(code):
-            return Parts(code[:low], code[low:high], code[high:])
+        middle, around = code[low:high], code[:low] + code[high:]
+        if middle and around and (number >= TRIES or (not middle.isspace() and not around.isspace())):
+            return Parts(code[:low], middle, code[high:])
+    raise AssertionError("a count has no end")

@@ -7,8 +7,7 @@ cut, `group_pieces`.
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from repoloom_api.catalogue import CodeGroupsParams
 from repoloom_api.v1alpha1.recipes import HeaderField, Shape
@@ -43,8 +42,7 @@ class Piece(NamedTuple):
         return self.end - self.start == self.bytes
 
 
-@dataclass(frozen=True)
-class Group:
+class Group(NamedTuple):
     """Pieces that are a sample together."""
 
     block: str
@@ -52,6 +50,16 @@ class Group:
     name: str
     pieces: tuple[Piece, ...]
     tokens: int
+
+    def document(self) -> list[Any]:
+        """As JSON can hold it."""
+        return [self.block, self.name, [[*piece] for piece in self.pieces], self.tokens]
+
+    @classmethod
+    def read(cls, document: list[Any]) -> "Group":
+        """One of which this is the document."""
+        block, name, pieces, tokens = document
+        return cls(block, name, tuple(Piece(*one) for one in pieces), tokens)
 
 
 class _Shown(NamedTuple):

@@ -20,7 +20,7 @@ class LayerChanges:
         scope = Scope(file)
         for item in file.facts["items"]:
             if item["kind"] in DEFINING:
-                self._layers.add(scope.home, item["name"], file.place["layer"])
+                self._layers.add(scope.before, item["name"], file.place["layer"])
             elif number is not None and (pair := _pair(item)):
                 source, target = (scope.reference(one) for one in pair)
                 if source and target:

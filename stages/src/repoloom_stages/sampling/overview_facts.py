@@ -12,6 +12,8 @@ from repoloom_stages.links import LinkedFile, PlacedFile
 from repoloom_stages.records import Origin
 
 MAX_DOC_CHARACTERS = 200
+MAX_SIGNATURE_CHARACTERS = 400
+"""The value of a constant can be any length."""
 
 _SENTENCE = re.compile(r"(.+?[.!?])(\s|$)")
 
@@ -52,18 +54,19 @@ class FileOverview(TypedDict):
 def overview_of(facts: IndexedFile, place: PlacedFile, links: LinkedFile) -> FileOverview:
     """What is shown of a file; tests are none of it."""
     items, hidden = [], Counter[str]()
+    opened = _exports_by_assignment(facts)
     for position, item in enumerate(facts["items"]):
         holder = facts["items"][item["owner"]] if item["owner"] >= 0 else None
         if item["test"] or (holder and holder["kind"] in _IN_OTHERS) or _is_inherent(item) or _is_given(item, holder):
             continue
-        if not is_public(item, facts["language"]):
+        if not (opened or is_public(item, facts["language"])):
             hidden[item["kind"]] += 1
             continue
         linked = links["items"][position]
         items.append(
             Shown(
                 kind=item["kind"],
-                signature=item["signature"],
+                signature=_shortened(item["signature"], MAX_SIGNATURE_CHARACTERS),
                 of=_holder_name(holder),
                 doc=first_sentence(item["doc"]),
                 rank=linked["rank"],
@@ -81,8 +84,8 @@ def overview_of(facts: IndexedFile, place: PlacedFile, links: LinkedFile) -> Fil
         path=place["path"],
         language=facts["language"],
         doc=facts["doc"],
-        imports=sorted({one["path"] for one in facts["imports"] if not one["public"]}),
-        exports=sorted({one["path"] for one in facts["imports"] if one["public"]}),
+        imports=sorted({_module(one["path"]) for one in facts["imports"] if not one["public"]}),
+        exports=sorted({_module(one["path"]) for one in facts["imports"] if one["public"]}),
         imported_files=links["imports"],
         items=items,
         hidden=dict(sorted(hidden.items())),
@@ -102,6 +105,16 @@ def is_public(item: Item, language: str) -> bool:
     if language in ("c", "cpp"):
         return "static" not in item["modifiers"]
     return item["visibility"].split("(")[0] in ("pub", "public", "export") or "macro_export" in item["attributes"]
+
+
+def _module(path: str) -> str:
+    """An import's path without the name in it that JavaScript's may have."""
+    return path.partition("#")[0] or path
+
+
+def _exports_by_assignment(facts: IndexedFile) -> bool:
+    """Whether a file of JavaScript exports nothing in declarations: which items it assigns away is not known."""
+    return facts["language"] == "javascript" and not any(item["visibility"] for item in facts["items"])
 
 
 def _is_inherent(item: Item) -> bool:
@@ -124,6 +137,9 @@ def first_sentence(text: str) -> str:
     """The first sentence of a documentation, or as many words of it as fit."""
     found = _SENTENCE.match(text)
     sentence = found[1] if found else text
-    if len(sentence) <= MAX_DOC_CHARACTERS:
-        return sentence
-    return sentence[:MAX_DOC_CHARACTERS].rpartition(" ")[0] + " …"
+    return _shortened(sentence, MAX_DOC_CHARACTERS)
+
+
+def _shortened(text: str, limit: int) -> str:
+    """As many words of a text as fit."""
+    return text if len(text) <= limit else text[:limit].rpartition(" ")[0] + " …"

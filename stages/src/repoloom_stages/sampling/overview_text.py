@@ -31,6 +31,10 @@ KINDS = {
 """Headings of items by kind, in the order shown. Modules have overviews of their own."""
 
 
+_PACKAGES = {"cargo": "Crate"}
+"""What a kind of package is called, if not that."""
+
+
 class Line(NamedTuple):
     """A line of an overview."""
 
@@ -90,7 +94,7 @@ def crate_lines(
     crate: Crate, modules: Iterable[ModuleOverview], needs: Mapping[str, Sequence[str]], users: Iterable[str]
 ) -> Iterator[Line]:
     """A crate: what it is for, what it needs (`needs`, of every crate) and what needs it, and what others can use."""
-    title = f"Crate {crate['name']}"
+    title = f"{_PACKAGES.get(crate['kind'], 'Package')} {crate['name']}"
     yield from _paragraph((title,), crate["purpose"])
     yield Line((title,), _size(crate))
     yield from _listed((title, "Features"), crate["features"])
@@ -117,9 +121,10 @@ def repository_lines(
 ) -> Iterator[Line]:
     """A repository: its crates, how they need each other, and its most central items."""
     title = f"Repository {name}"
-    for crate in crates:
+    for crate in sorted(crates, key=lambda one: one["kind"] not in _PACKAGES):
         purpose = f": {crate['purpose']}" if crate["purpose"] else ""
-        yield Line((title, "Crates"), f"- {crate['name']}{purpose} {_size(crate)}")
+        heading = f"{_PACKAGES.get(crate['kind'], 'Package')}s"
+        yield Line((title, heading), f"- {crate['name']}{purpose} {_size(crate)}")
     if any(needs.values()):
         lines = draw_graph(roots, needs)
         yield from (Line((title, "Dependencies"), f"    {line}") for line in lines)

@@ -33,6 +33,9 @@ FILL_SLACK_TOKENS = 8
 
 FILL_TRIES = 4
 
+MOST_NOTES = 0.5
+"""Of a budget, for what stands before code that is cut: each part repeats it."""
+
 
 @dataclass(frozen=True)
 class Unit:
@@ -216,6 +219,8 @@ class Samples:
             budget -= self._fill_tokens
         if tokens <= budget:
             return [Chunk(unit.start, unit.end, tokens)]
+        if variant.view == CALL_GRAPH and measure.tokens("") > budget * MOST_NOTES:
+            return None
         return chunks(file.source, unit.start, unit.end, file.syntax, measure, budget)
 
     def _written(self, file: CodeFile, sample: _Sample) -> _Written | None:

@@ -74,14 +74,14 @@ _TEMPLATE = re.compile(rb"template\s*<((?:[^;{}])*)>\s*(?:requires[^;{}]*)?\Z")
 MAX_TEMPLATE_BYTES = 500
 
 
-def c_facts(source: bytes, root: Node) -> Found:
+def c_facts(source: bytes, root: Node, sound: bool) -> Found:
     """What a C file holds."""
-    return facts_by(_C, source, root)
+    return facts_by(_C, source, root, sound)
 
 
-def cpp_facts(source: bytes, root: Node) -> Found:
+def cpp_facts(source: bytes, root: Node, sound: bool) -> Found:
     """What a C++ file, or a header of C, holds."""
-    return facts_by(_CPP, source, root)
+    return facts_by(_CPP, source, root, sound)
 
 
 def _innermost(declarator: Node) -> tuple[Node, bool]:

@@ -7,14 +7,14 @@ from tree_sitter import Node
 
 from repoloom_stages.facts import Found, Item
 from repoloom_stages.syntax.callees import Callees
-from repoloom_stages.syntax.dialects import Dialect, Imported, Members, Named, field_text, name_field
+from repoloom_stages.syntax.dialects import Dialect, Imported, Members, Named, body_field, field_text, name_field
 from repoloom_stages.syntax.doc_comments import said_by
 from repoloom_stages.syntax.grammars import children
 from repoloom_stages.syntax.items import one_line, text_of
 from repoloom_stages.syntax.tree_facts import facts_by
 
 _QUERY = """
-(namespace_declaration) @module
+[(namespace_declaration) (file_scoped_namespace_declaration)] @module
 [(class_declaration) (record_declaration)] @class
 (struct_declaration) @struct
 (interface_declaration) @interface
@@ -39,12 +39,14 @@ _QUERY = """
 _USING = re.compile(r"(global )?using (?:static )?(?:(\w+) ?= ?)?([^;]+);?")
 _TESTS = re.compile(r"(?:\w+\.)*(?:Fact|Theory|Test|TestCase|TestCaseSource|TestMethod|DataTestMethod)\b.*", re.DOTALL)
 
+_REST_OF_FILE = "file_scoped_namespace_declaration"
+
 _type = field_text("type")
 
 
-def csharp_facts(source: bytes, root: Node) -> Found:
+def csharp_facts(source: bytes, root: Node, sound: bool) -> Found:
     """What a C# file holds."""
-    return facts_by(_CSHARP, source, root)
+    return facts_by(_CSHARP, source, root, sound)
 
 
 def _name(source: bytes, node: Node) -> Named | None:
@@ -53,6 +55,16 @@ def _name(source: bytes, node: Node) -> Named | None:
         operator = node.child_by_field_name("operator") or node.child_by_field_name("type")
         return Named(f"operator {text_of(source, operator)}", operator.start_byte) if operator else None
     return Named(f"~{found.name}", found.start) if node.type == "destructor_declaration" else found
+
+
+def _last(node: Node) -> Node:
+    """A namespace without braces holds the rest of its file."""
+    file = node.parent if node.type == _REST_OF_FILE else None
+    return (file.child(file.child_count - 1) if file else None) or node
+
+
+def _body(node: Node) -> Node | None:
+    return node.next_sibling if node.type == _REST_OF_FILE else body_field(node)
 
 
 def _member(source: bytes, node: Node) -> Members:
@@ -93,6 +105,8 @@ _CSHARP = Dialect(
     member=_member,
     said=said_by("///", "/**", markup=True),
     name=_name,
+    body=_body,
+    last=_last,
     returns=field_text("returns", "type"),
     generics=_generics,
     is_test=_is_test,

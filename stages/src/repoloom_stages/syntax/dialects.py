@@ -123,6 +123,8 @@ class Dialect:
     core: Callable[[Node], Node] = itself
     """Of an item's node, the one with its body, parameters and types."""
     body: Callable[[Node], Node | None] = body_field
+    last: Callable[[Node], Node] = itself
+    """Of an item's node, the one that it ends with: of C#'s `namespace A;` the last in the file."""
     returns: Callable[[bytes, Node], str] = _return_type
     generics: Callable[[bytes, Node], str] = _type_parameters
     doc: Callable[[bytes, Node], str] | None = None

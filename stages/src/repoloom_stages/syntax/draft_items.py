@@ -7,9 +7,12 @@ from tree_sitter import Node
 from repoloom_stages.facts import Item
 from repoloom_stages.syntax.dialects import Dialect
 from repoloom_stages.syntax.drafts import Draft, Lead, Reading
-from repoloom_stages.syntax.items import first_paragraph, make_item, text_of
+from repoloom_stages.syntax.items import Lines, first_paragraph, make_item, text_of
 
 _AFTER_ATTRIBUTES = re.compile(rb"[\s\]]*")
+
+_NAMED_AFTER = frozenset({"enum", "struct"})
+"""Kinds whose name can stand behind the body: C's `typedef struct { … } name;`."""
 
 MAX_HEADER_BYTES = 1000
 """Between an item's attributes and its name, that are looked through for modifiers."""
@@ -18,14 +21,17 @@ MAX_HEADER_BYTES = 1000
 def finished(reading: Reading) -> list[Item]:
     """The items of all drafts, in their order."""
     items: list[Item] = []
+    lines = Lines(reading.source)
     for draft in reading.drafts:
-        item = _item(draft, reading)
+        item = _item(draft, reading, lines)
+        if item["kind"] in _NAMED_AFTER and draft.name.name not in item["signature"]:
+            item["signature"] += f" {draft.name.name}"
         item["test"] = (draft.owner >= 0 and items[draft.owner]["test"]) or reading.dialect.is_test(item)
         items.append(item)
     return items
 
 
-def _item(draft: Draft, reading: Reading) -> Item:
+def _item(draft: Draft, reading: Reading, lines: Lines) -> Item:
     dialect, source, core = reading.dialect, reading.source, reading.dialect.core(draft.node)
     doc, lead = _documentation(draft, dialect, source)
     first = lead or draft.first
@@ -35,12 +41,13 @@ def _item(draft: Draft, reading: Reading) -> Item:
     words = source[head : min(draft.name.start, head + MAX_HEADER_BYTES)].decode(errors="replace").split()
     return make_item(
         source,
+        lines,
         draft.kind,
         draft.qualified,
-        first,
-        draft.first if draft.first.end_byte > draft.node.end_byte else draft.node,
+        first.start_byte,
+        max(draft.first.end_byte, dialect.last(draft.node).end_byte),
         head=head,
-        body=draft.body,
+        body=draft.body.start_byte if draft.body else None,
         doc=doc,
         owner=draft.owner,
         visibility=" ".join(word for word in words if word in dialect.visibility),

@@ -85,12 +85,20 @@ class Reading:
             start = node.start_byte
             while self._open and self._open[-1].end <= start:
                 self._open.pop()
-            if kind == "comment" and self._open and not self._open[-1].holds:
+            if kind == "comment" and self._is_inside(node):
                 continue
             if kind in ITEMS:
                 self._take_item(kind, node)
             else:
                 takers[kind](node)
+
+    def _is_inside(self, comment: Node) -> bool:
+        """Whether a comment stands in an item that holds no others, and not after an attribute before its name."""
+        around = self._open[-1] if self._open else None
+        if around is None or around.holds:
+            return False
+        in_body = around.index < 0 or comment.start_byte > self.drafts[around.index].name.start
+        return in_body or not self._leads_to(comment)
 
     def attributes_of(self, draft: Draft, start: int) -> tuple[list[str], int]:
         """Attributes between an item's start and its name; where what they are attributes of starts."""
@@ -168,7 +176,8 @@ class Reading:
         first, lead = self._first(node)
         owner = around.index if around else -1
         holder = f"{self.drafts[owner].qualified}{self.dialect.separator}" if owner >= 0 else ""
-        self._open.append(_Open(node.end_byte, len(self.drafts), holds=kind in HOLDERS))
+        end = self.dialect.last(node).end_byte
+        self._open.append(_Open(end, len(self.drafts), holds=kind in HOLDERS))
         self.drafts.append(
             Draft(
                 kind=kind,

@@ -13,8 +13,8 @@ from repoloom_stages.syntax.javascript_items import javascript_facts, tsx_facts,
 from repoloom_stages.syntax.python_items import python_facts
 from repoloom_stages.syntax.rust_items import rust_facts
 
-Finder = Callable[[bytes, Node], Found]
-"""From a text and the root of its tree to what it holds."""
+Finder = Callable[[bytes, Node, bool], Found]
+"""From a text, the root of its tree, and whether a query may run over it, to what it holds."""
 
 FINDERS: dict[str, Finder] = {
     "c": c_facts,

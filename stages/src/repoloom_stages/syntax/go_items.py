@@ -43,9 +43,9 @@ _DECLARED = frozenset({"struct_type", "interface_type"})
 _type = field_text("type")
 
 
-def go_facts(source: bytes, root: Node) -> Found:
+def go_facts(source: bytes, root: Node, sound: bool) -> Found:
     """What a Go file holds."""
-    return facts_by(_GO, source, root)
+    return facts_by(_GO, source, root, sound)
 
 
 def _name(source: bytes, node: Node) -> Named | None:

@@ -3,6 +3,7 @@
 A grammar comes from a single-language wheel; a language without one has no tree, and its files are read by lines.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -11,8 +12,9 @@ from importlib import import_module
 from tree_sitter import Language, Node, Parser, Point, Range, Tree
 
 MAX_BYTES = 4_000_000
-"""Of a text that is parsed. A tree takes up to 240 bytes of memory for each byte of text (`((((…`), and up to 8 seconds
-for a megabyte (`let x = let x = …` in Rust, which no step tells from code)."""
+"""Of a text that is parsed. The tree of code takes up to 240 bytes of memory for each byte, and up to a second for a
+megabyte. Text made to be hard can take a gigabyte within one step (`]/=x(]/=x(…` in Rust), which nothing here can stop:
+`index-code` parses in a child process with bounds, and others only what that has read."""
 
 MAX_LISTED_CHILDREN = 10_000
 """Up to so many are listed at once, which is several times faster."""
@@ -32,6 +34,25 @@ SPARE_ERROR_STEPS = 300
 seconds a megabyte), and prose in place of code has one per 160 bytes."""
 
 
+_VISIBLE = re.compile(rb"[^\r\n]")
+
+_HIDDEN_IN_C = re.compile(
+    # The lines that make a header of C one of C++ too: their braces open and close in different conditions.
+    rb"^[ \t]*#[ \t]*if(?:def[ \t]+|[ \t]+defined[ \t]*\(?[ \t]*)__cplusplus\b[^\n]*\n"
+    rb'(?:[ \t]*\r?\n){0,2}[ \t]*(?:extern[ \t]+"C"[ \t]*\{|\}(?=[ \t]*(?:/[/*][^\n]*)?\r?\n))[^\n]*\n'
+    rb"(?:[ \t]*\r?\n){0,2}[ \t]*#[ \t]*endif\b[^\n]*"
+    # Macros between `class` and its name, and those before a declaration that say that a library exports it.
+    rb"|(?:(?<=\bclass )|(?<=\bstruct ))[A-Z][A-Z0-9_]+(?=[ \t]+\w+(?:[ \t]+final)?\s*[:{])"
+    rb"|(?:^[ \t]*|(?<=\bextern )|(?<=\bstatic ))[A-Z][A-Z0-9_]*_(?:API|DECL|EXPORT|EXTERN|PUBLIC)(?=[ \t]+[A-Za-z_])"
+    # Clang's annotations for locks: https://clang.llvm.org/docs/ThreadSafetyAnalysis.html
+    rb"|(?:(?<=[\w)] )(?<!define )|^[ \t]+)(?:[A-Z]+_)?(?:(?:PT_)?GUARDED_BY|LOCKS_EXCLUDED"
+    rb"|(?:EXCLUSIVE|SHARED)_LOCKS_REQUIRED|(?:EXCLUSIVE|SHARED)_(?:TRY)?LOCK_FUNCTION|UNLOCK_FUNCTION|ASSERT_EXCLUSIVE_LOCK)\([^()\n]*\)"
+    # A type in place of an argument.
+    rb"|(?<=\bva_arg\()\s*\w+(?P<part>\s*,[^(),;]*)(?=\))",
+    re.MULTILINE,
+)
+
+
 @dataclass(frozen=True)
 class Grammar:
     """One language's parser, and what chunking must know of its trees."""
@@ -39,6 +60,8 @@ class Grammar:
     language: Language
     leading: frozenset[int]
     """Kinds of node that belong to the node after them: comments, attributes."""
+    hidden: re.Pattern[bytes] | None = None
+    """What is white space to the parser, which cannot read it."""
 
     def parse(self, source: bytes, within: Range | None = None) -> Tree | None:
         """The tree of a text, errors and all; None for one that is too large or takes the parser out of proportion.
@@ -47,7 +70,8 @@ class Grammar:
         """
         if len(source) > MAX_BYTES:
             return None
-        view = memoryview(source)
+        view = memoryview(self.hidden.sub(_blank, source) if self.hidden else source)
+        pieces: list[memoryview] = []
         size = within.end_byte - within.start_byte if within else len(source)
         reads = SPARE + READ_PASSES * (size // READ_BYTES)
         steps = SPARE + size // STEP_BYTES
@@ -56,7 +80,8 @@ class Grammar:
         def read(start: int, _: Point) -> memoryview:
             nonlocal reads
             reads -= 1
-            return view[start : start + READ_BYTES] if reads >= 0 else view[:0]
+            pieces.append(view[start : start + READ_BYTES] if reads >= 0 else view[:0])
+            return pieces[-1]
 
         def give_up(_: int, recovers: bool) -> bool:
             nonlocal steps, recoveries
@@ -69,7 +94,17 @@ class Grammar:
             tree = parser.parse(read, progress_callback=give_up)
         except ValueError:  # given up
             return None
+        finally:
+            # py-tree-sitter 0.26 forgets to free what a callback returns: what is left of it must not hold the text.
+            for piece in pieces:
+                piece.release()
         return tree if reads >= 0 else None
+
+
+def _blank(found: re.Match[bytes]) -> bytes:
+    """As many bytes on as many lines; where the pattern names a part, only that is blank."""
+    part = found.groupdict().get("part") or found[0]
+    return found[0].removesuffix(part) + _VISIBLE.sub(b" ", part)
 
 
 def kinds(language: Language, *names: str) -> frozenset[int]:
@@ -102,11 +137,12 @@ class _Wheel:
     package: str
     leading: tuple[str, ...]
     function: str = "language"
+    hidden: re.Pattern[bytes] | None = None
 
 
 _WHEELS = {
-    "c": _Wheel("tree_sitter_c", ("comment",)),
-    "cpp": _Wheel("tree_sitter_cpp", ("comment",)),
+    "c": _Wheel("tree_sitter_c", ("comment",), hidden=_HIDDEN_IN_C),
+    "cpp": _Wheel("tree_sitter_cpp", ("comment",), hidden=_HIDDEN_IN_C),
     "csharp": _Wheel("tree_sitter_c_sharp", ("comment",)),
     "go": _Wheel("tree_sitter_go", ("comment",)),
     "java": _Wheel("tree_sitter_java", ("block_comment", "line_comment")),
@@ -127,4 +163,4 @@ def grammar_of(language: str) -> Grammar | None:
     if wheel is None:
         return None
     parser = Language(getattr(import_module(wheel.package), wheel.function)())
-    return Grammar(parser, leading=kinds(parser, *wheel.leading))
+    return Grammar(parser, leading=kinds(parser, *wheel.leading), hidden=wheel.hidden)

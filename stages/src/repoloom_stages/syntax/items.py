@@ -4,6 +4,7 @@ import hashlib
 import re
 import sys
 from collections.abc import Sequence
+from functools import lru_cache
 
 from tree_sitter import Node
 
@@ -20,18 +21,39 @@ MAX_INDENTATION_BYTES = 1000
 _BYTES_PER_CHARACTER = 8
 """Looked at for each character of a text on one line: up to four for the character, the rest for white space."""
 
+_SPACED_BRACKETS = re.compile(r"(?<=[(\[]) | (?=[)\]])")
+_NEWLINE = 0x0A
+
 _REST_OF_LINE = re.compile(rb"[ \t\f\r]*(?:\n|\Z)")
+
+
+class Lines:
+    """Lines of places in a text, counted from 1. Each answer counts on from the last: places in order take one pass."""
+
+    def __init__(self, source: bytes) -> None:
+        self._source = source
+        self._place, self._line = 0, 1
+
+    def at(self, place: int) -> int:
+        """The line of a byte."""
+        last, self._place = self._place, place
+        if place >= last:
+            self._line += self._source.count(b"\n", last, place)
+        else:
+            self._line -= self._source.count(b"\n", place, last)
+        return self._line
 
 
 def make_item(
     source: bytes,
+    lines: Lines,
     kind: str,
     name: str,
-    first: Node,
-    last: Node,
+    first: int,
+    last: int,
     *,
-    head: int | None = None,
-    body: Node | int | None = None,
+    head: int,
+    body: int | None = None,
     signature_end: int | None = None,
     terminator: bytes = b"",
     doc: str = "",
@@ -46,46 +68,46 @@ def make_item(
     members: Sequence[Sequence[str]] = (),
     test: bool = False,
 ) -> Item:
-    """The item from one node's start to another's end, widened to whole lines where nothing else stands on them.
+    """The item from one byte to before another, widened to whole lines where nothing else stands on them.
 
-    Its signature is what stands from `head` (the last node's start) to its body, or to `signature_end`. A `terminator`
-    that follows the last node belongs to the item.
+    Its signature is what stands from `head` to its body, or to `signature_end`. A `terminator` that follows belongs to
+    the item.
     """
-    start, node_end = _line_start(source, first), last.end_byte
-    end, end_line = node_end, last.end_point.row + 1
-    if source[end - 1 : end] == b"\n":
+    start = _line_start(source, first)
+    start_line, end_line = lines.at(start), lines.at(last)
+    end = last
+    if source[end - 1] == _NEWLINE:
         # A node that a newline ends (the parser makes some in broken text) ends on the line before.
         end_line -= 1
     else:
         if terminator and source.startswith(terminator, end):
             end += len(terminator)
-        if rest := _REST_OF_LINE.match(source, end):
+        if source.startswith(b"\n", end):
+            end += 1
+        elif rest := _REST_OF_LINE.match(source, end):
             end = rest.end()
-    at_body = body.start_byte if isinstance(body, Node) else body
-    head = last.start_byte if head is None else head
-    signature_end = signature_end or at_body or node_end
-    return Item(
-        kind=kind,
-        name=name[:MAX_NAME_CHARACTERS],
-        start=start,
-        end=end,
-        body=end if at_body is None else at_body,
-        start_line=first.start_point.row + 1,
-        end_line=end_line,
-        doc=doc,
-        sha256=hashlib.sha256(source[start:end]).hexdigest(),
-        signature=one_line(source, head, signature_end, MAX_SIGNATURE_CHARACTERS).rstrip(" {:;="),
-        visibility=visibility,
-        modifiers=list(modifiers),
-        attributes=list(attributes),
-        generics=generics,
-        returns=returns,
-        bases=list(bases),
-        type=type,
-        owner=owner,
-        members=[list(member) for member in members],
-        test=test,
-    )
+    return {
+        "kind": kind,
+        "name": name[:MAX_NAME_CHARACTERS],
+        "start": start,
+        "end": end,
+        "body": end if body is None else body,
+        "start_line": start_line,
+        "end_line": end_line,
+        "doc": doc,
+        "sha256": hashlib.sha256(source[start:end]).hexdigest(),
+        "signature": _signature(source, head, signature_end or body or last),
+        "visibility": visibility,
+        "modifiers": list(modifiers),
+        "attributes": list(attributes),
+        "generics": generics,
+        "returns": returns,
+        "bases": list(bases),
+        "type": type,
+        "owner": owner,
+        "members": [list(member) for member in members],
+        "test": test,
+    }
 
 
 class Owners:
@@ -115,17 +137,35 @@ class Owners:
         return self._innermost
 
 
-def _line_start(source: bytes, node: Node) -> int:
-    """Where the node's line starts if only indentation precedes it, or the node itself."""
-    start, column = node.start_byte, node.start_point.column
-    indented = column <= MAX_INDENTATION_BYTES and not source[start - column : start].strip(b" \t\f")
-    return start - column if indented else start
+def _line_start(source: bytes, place: int) -> int:
+    """Where the line starts if only indentation precedes the place, or the place itself."""
+    start = source.rfind(b"\n", 0, place) + 1
+    if start == place:
+        return place
+    indented = place - start <= MAX_INDENTATION_BYTES and not source[start:place].strip(b" \t\f")
+    return start if indented else place
+
+
+def _signature(source: bytes, start: int, end: int) -> str:
+    """What declares an item, on one line, without the space that brackets have where they were opened on another."""
+    text = one_line(source, start, end, MAX_SIGNATURE_CHARACTERS).rstrip(" {:;=")
+    return _SPACED_BRACKETS.sub("", text) if b"\n" in source[start:end] else text
 
 
 def one_line(source: bytes, start: int, end: int, limit: int = MAX_NAME_CHARACTERS) -> str:
     """Source text with its white space as single spaces, and no longer than that."""
-    text = source[start : min(end, start + limit * _BYTES_PER_CHARACTER)]
-    return " ".join(text.decode(errors="replace").split())[:limit]
+    longest = limit * _BYTES_PER_CHARACTER
+    text = source[start : end if end - start < longest else start + longest]
+    return _known_line(text)[:limit] if len(text) <= _SHORT_BYTES else _line(text)[:limit]
+
+
+def _line(text: bytes) -> str:
+    return " ".join(text.decode(errors="replace").split())
+
+
+_SHORT_BYTES = 60
+_known_line = lru_cache(maxsize=8192)(_line)
+"""Types and names are short, and written many times."""
 
 
 def text_of(source: bytes, node: Node | None) -> str:

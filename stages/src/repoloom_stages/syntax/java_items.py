@@ -43,9 +43,9 @@ _TESTS = re.compile(r"(?:\w+\.)*(?:Test|ParameterizedTest|RepeatedTest|TestFacto
 _type = text_of_field("type")
 
 
-def java_facts(source: bytes, root: Node) -> Found:
+def java_facts(source: bytes, root: Node, sound: bool) -> Found:
     """What a Java file holds."""
-    return facts_by(_JAVA, source, root)
+    return facts_by(_JAVA, source, root, sound)
 
 
 def _member(source: bytes, node: Node) -> Members:

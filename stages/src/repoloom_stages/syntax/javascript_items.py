@@ -89,19 +89,19 @@ _COMMENTS = frozenset({"comment", "decorator"})
 _type = field_text("type")
 
 
-def javascript_facts(source: bytes, root: Node) -> Found:
+def javascript_facts(source: bytes, root: Node, sound: bool) -> Found:
     """What a JavaScript file holds."""
-    return facts_by(_JAVASCRIPT, source, root)
+    return facts_by(_JAVASCRIPT, source, root, sound)
 
 
-def typescript_facts(source: bytes, root: Node) -> Found:
+def typescript_facts(source: bytes, root: Node, sound: bool) -> Found:
     """What a TypeScript file holds."""
-    return facts_by(_TYPESCRIPT, source, root)
+    return facts_by(_TYPESCRIPT, source, root, sound)
 
 
-def tsx_facts(source: bytes, root: Node) -> Found:
+def tsx_facts(source: bytes, root: Node, sound: bool) -> Found:
     """What a TypeScript file with elements of JSX holds."""
-    return facts_by(_TSX, source, root)
+    return facts_by(_TSX, source, root, sound)
 
 
 def _name(source: bytes, node: Node) -> Named | None:
@@ -166,7 +166,7 @@ def _imported(source: bytes, node: Node) -> Iterator[Imported]:
             continue
         clauses += 1
         for name, other in read(source, clause):
-            yield other or path, name, public
+            yield f"{path}{other}" if path and other.startswith("#") else other or path, name, public
     if not clauses:
         yield path, "*" if public else "", public
 
@@ -182,7 +182,7 @@ def _names_of_pattern(source: bytes, pattern: Node) -> Iterator[str]:
 
 
 _Clause = Iterator[tuple[str, str]]
-"""Names here, each with the path where the clause says it."""
+"""Names here, each with the path where the clause says it, or `#` and the name there where that is another."""
 
 
 def _import_clause(source: bytes, clause: Node) -> _Clause:
@@ -198,7 +198,8 @@ def _import_clause(source: bytes, clause: Node) -> _Clause:
 def _specifiers(source: bytes, clause: Node) -> _Clause:
     for part in children(clause):
         if part.type in ("import_specifier", "export_specifier"):
-            yield text_of(source, part.child_by_field_name("alias") or part.child_by_field_name("name")), ""
+            name, alias = part.child_by_field_name("name"), part.child_by_field_name("alias")
+            yield text_of(source, alias or name), f"#{text_of(source, name)}" if alias else ""
 
 
 def _require_clause(source: bytes, clause: Node) -> _Clause:

@@ -29,9 +29,9 @@ _QUERY = """
 _SELVES = frozenset({"self", "cls"})
 
 
-def python_facts(source: bytes, root: Node) -> Found:
+def python_facts(source: bytes, root: Node, sound: bool) -> Found:
     """What a Python file holds."""
-    return facts_by(_PYTHON, source, root)
+    return facts_by(_PYTHON, source, root, sound)
 
 
 def _name(source: bytes, node: Node) -> Named | None:

@@ -5,52 +5,57 @@ be a pattern (`matches!(x, Some(_))`), so such names are left out, and so is wha
 """
 
 import re
-from collections.abc import Container, Iterator, Sequence
-
-from tree_sitter import Node
+from collections.abc import Container, Iterable, Iterator, Sequence
+from functools import lru_cache
+from operator import itemgetter
 
 from repoloom_stages.facts import Binding, Call, Item
-from repoloom_stages.syntax.items import MAX_SIGNATURE_CHARACTERS, Owners, one_line
+from repoloom_stages.syntax.items import Owners
+from repoloom_stages.syntax.rust_bindings import rust_bindings
 from repoloom_stages.syntax.rust_chains import Chains
-from repoloom_stages.syntax.rust_grammar import MACRO_CALL, TYPE
+from repoloom_stages.syntax.rust_grammar import MACRO_CALL
 from repoloom_stages.syntax.rust_usage import Usage
+from repoloom_stages.syntax.rust_wrappers import Wrapper
 
 _MACRO = re.compile(rb"([\w:#\x80-\xff]+)\s*!")
 _TOKEN = re.compile(
-    rb"""//[^\n]*+ | /\*(?:.*?\*/|.*) | r(?P<hashes>\#*)"(?:.*?"(?P=hashes)|.*) | "(?:[^"\\]++|\\.)*+"?
+    rb"""[^\w.:\#\x80-\xff/"']*+
+    (?://[^\n]*+ | /\*(?:.*?\*/|.*) | r(?P<hashes>\#*)"(?:.*?"(?P=hashes)|.*) | "(?:[^"\\]++|\\.)*+"?
     | '(?:[^'\\\n]|\\[^\n']++|\\')'
-    | (?P<names>[\w.:\#\x80-\xff]++)(?P<mark>!\s?[(\[{]|\()?""",
+    | (?P<names>[\w.:\#\x80-\xff]++)(?P<mark>!\s?[(\[{]|\()?)""",
     re.DOTALL | re.VERBOSE,
 )
+"""What starts no token is taken along with the token after it: one attempt, not one for each byte."""
+
 _CALLED = re.compile(r"(?:r#)?[a-z_]\w*")
 _PATH = re.compile(r"(?:::)?(?:[^\W\d]\w*::)*[^\W\d]\w*")
 _RECEIVER = re.compile(r"[^\W\d]\w*(?:(?:\.|::)\w+)*")
-_DEFINES = frozenset({"fn", "struct", "enum", "union", "trait", "mod", "macro_rules"})
+_DEFINES = frozenset({b"fn", b"struct", b"enum", b"union", b"trait", b"mod", b"macro_rules"})
 _KEYWORD = re.compile(
     r"as|async|await|box|break|const|continue|crate|dyn|else|enum|extern|fn|for|if|impl|in|let|loop|match|mod|move|mut"
     r"|pub|ref|return|self|static|struct|super|trait|type|unsafe|use|where|while|yield"
 )
-_LET = re.compile(rb"let\s+(?:mut\s+)?((?:r#)?[\w\x80-\xff]+)\s*(:|=)\s*(?:&\s*(?:mut\s+)?)?")
-_LET_TUPLE = re.compile(rb"let\s+\(([^()=;]*)\)\s*=\s*(?:&\s*(?:mut\s+)?)?")
-_HELD = re.compile(rb"\w+(?:\.\w+)+|(?:Arc|Box|Cell|Mutex|Pin|Rc|RefCell|RwLock)::new\([a-z_]\w*\)")
-"""Fields, and a variable in a pointer."""
-_TUPLE_NAME = re.compile(r"(?:mut\s+)?((?:r#)?\w+)")
-_LITERAL = re.compile(rb"((?:\w+::)*[A-Z]\w*)(?:::<[^(){};]*?>)?\s*\{")
 
 
 def rust_calls(
-    source: bytes, usage: Usage, items: Sequence[Item], unfolded: Container[int]
+    source: bytes, usage: Usage, items: Sequence[Item], unfolded: Container[int], wrappers: Sequence[Wrapper]
 ) -> tuple[list[Call], list[Binding]]:
-    """Calls and bindings in order of position. `unfolded` says where macros start whose content has a tree."""
+    """Calls and bindings in order of position.
+
+    `unfolded` says where macros start whose content has a tree of its own; `wrappers` are those laid open.
+    """
     chains = Chains(source)
     owners = Owners(items)
     found: list[Call] = []
     line, counted = 1, 0
-    for place, how, name, receiver in _callees(source, usage, chains, unfolded):
+    callees: Iterable[tuple[int, str, str, str]] = _callees(source, usage, chains, unfolded)
+    if wrappers:
+        callees = sorted([*callees, *((one.start, "macro", one.name, "") for one in wrappers)], key=itemgetter(0))
+    for place, how, name, receiver in callees:
         line += source.count(b"\n", counted, place)
         counted = place
         found.append((owners.at(place), line, how, name, receiver))
-    return found, list(_bindings(source, usage.bindings, chains, Owners(items)))
+    return found, rust_bindings(source, usage.bindings, chains, items)
 
 
 def _callees(
@@ -63,31 +68,36 @@ def _callees(
             if callee := chains.callee(node, place):
                 yield place, *callee
         elif macro := _MACRO.match(source, place):
-            yield place, "macro", macro[1].decode(errors="replace"), ""
+            name = macro[1].decode(errors="replace")
+            chains.keep_macro(name, place, node.end_byte)
+            yield place, "macro", name, ""
             if place not in unfolded:
                 yield from _among_tokens(source, macro.end(), node.end_byte)
 
 
 def _among_tokens(source: bytes, start: int, end: int) -> Iterator[tuple[int, str, str, str]]:
     """Calls in what a macro takes."""
-    before = ""
+    if source.find(b"(", start + len(b" ("), end) < 0 and source.find(b"!", start, end) < 0:
+        return
+    before, end_before = b"", start
     for token in _TOKEN.finditer(source, start, end):
-        if token["names"] is None:
+        names, mark = token.group("names", "mark")
+        if names is None:
             continue
-        names = token["names"].decode(errors="replace").rpartition("..")[2]
-        mark = token["mark"]
-        if mark and before not in _DEFINES:
-            callee = _macro_callee(names) if mark.startswith(b"!") else _token_callee(names)
-            if callee:
-                yield token.start("mark"), *callee
-        before = names
+        names = names.rpartition(b"..")[2]
+        if before and names.startswith(b".") and source[end_before : token.start("names")].isspace():
+            names = before + names  # a chain over several lines
+        if mark and before not in _DEFINES and (callee := _token_callee(names, mark != b"(")):
+            yield token.start("mark"), *callee
+        before, end_before = (b"" if mark else names), token.end()
 
 
-def _macro_callee(names: str) -> tuple[str, str, str] | None:
-    return ("macro", names, "") if _PATH.fullmatch(names) else None
-
-
-def _token_callee(names: str) -> tuple[str, str, str] | None:
+@lru_cache(maxsize=4096)
+def _token_callee(written: bytes, macro: bool) -> tuple[str, str, str] | None:
+    """What names before a bracket, or before `!`, call."""
+    names = written.decode(errors="replace").rpartition("..")[2]
+    if macro:
+        return ("macro", names, "") if _PATH.fullmatch(names) else None
     left, dot, name = names.rpartition(".")
     if not dot:
         left, colons, last = names.rpartition("::")
@@ -98,46 +108,3 @@ def _token_callee(names: str) -> tuple[str, str, str] | None:
     if left == "self":
         return "self", name, ""
     return "method", name, left if _RECEIVER.fullmatch(left) else ""
-
-
-def _bindings(source: bytes, nodes: Sequence[Node], chains: Chains, owners: Owners) -> Iterator[Binding]:
-    line, counted = 1, 0
-    for node in nodes:
-        place = node.start_byte
-        if bound := _bound(source, node, chains):
-            line += source.count(b"\n", counted, place)
-            counted = place
-            owner = owners.at(place)
-            for name, written in bound:
-                yield owner, line, name, written
-
-
-def _bound(source: bytes, node: Node, chains: Chains) -> list[tuple[str, str]]:
-    """Names that a `let` binds, each with its type; `a` of `let (a, b) = f();` is of the type `f().0`."""
-    if let := _LET.match(source, node.start_byte):
-        written = _written_type(source, node) if let[2] == b":" else _constructed(source, let.end(), node, chains)
-        return [(let[1].decode(errors="replace"), written)] if written else []
-    let = _LET_TUPLE.match(source, node.start_byte)
-    written = _constructed(source, let.end(), node, chains) if let else ""
-    if not let or not written.endswith(")"):
-        return []
-    names = (_TUPLE_NAME.fullmatch(one.strip()) for one in let[1].decode(errors="replace").split(","))
-    return [(one[1], f"{written}.{position}") for position, one in enumerate(names) if one and one[1] != "_"]
-
-
-def _written_type(source: bytes, node: Node) -> str:
-    written = node.child_by_field_id(TYPE)
-    return one_line(source, written.start_byte, written.end_byte, MAX_SIGNATURE_CHARACTERS) if written else ""
-
-
-def _constructed(source: bytes, start: int, node: Node, chains: Chains) -> str:
-    """`Foo::new()` of `= Foo::new(x);`, `Foo` of `= Foo { … };`, `a.b` of `= &a.b;`, `Arc::new(a)` of the same."""
-    end = node.end_byte
-    end -= source.startswith(b";", end - 1)
-    if held := _HELD.fullmatch(source, start, end):
-        return held[0].decode(errors="replace")
-    if chain := chains.expression(end):
-        return chain[0] if chain[1] == start else ""
-    if source.startswith(b"}", end - 1) and (literal := _LITERAL.match(source, start, end)):
-        return literal[1].decode(errors="replace")
-    return ""

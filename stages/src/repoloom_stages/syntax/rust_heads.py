@@ -9,7 +9,6 @@ from repoloom_stages.syntax.grammars import children
 from repoloom_stages.syntax.items import MAX_NAME_CHARACTERS, MAX_SIGNATURE_CHARACTERS, one_line, text_of
 from repoloom_stages.syntax.rust_grammar import (
     BLOCK_COMMENT,
-    BODY,
     BOUNDS,
     LINE_COMMENT,
     NAME,
@@ -19,7 +18,13 @@ from repoloom_stages.syntax.rust_grammar import (
     TYPE,
     TYPE_PARAMETERS,
 )
+from repoloom_stages.syntax.rust_macros import expansion
 from repoloom_stages.syntax.rust_parts import MAX_MEMBER_CHARACTERS, fields_of, generics, parameters_of, variants_of
+
+_BRACKETS = len("()")
+_SHORTEST_RETURN = len("->T")
+"""A type or a where clause after parameters takes so many bytes. Most functions have less there, and no type parameters
+where their parameters follow their name: to ask the tree for them takes most of what such a head costs."""
 
 
 @dataclass
@@ -41,9 +46,8 @@ class Head:
     members: Sequence[Sequence[str]] = ()
 
 
-def head_of(source: bytes, node: Node, kind: str) -> Head:
-    """The head of an item of that kind."""
-    body = node.child_by_field_id(BODY)
+def head_of(source: bytes, node: Node, kind: str, body: Node | None) -> Head:
+    """The head of an item of that kind, whose field `body` is given."""
     if kind == "impl":
         return _impl(source, node, body)
     name = node.child_by_field_id(NAME)
@@ -57,11 +61,14 @@ def head_of(source: bytes, node: Node, kind: str) -> Head:
 
 
 def _function(source: bytes, node: Node, body: Node | None, end: int, head: Head) -> None:
-    parameters, returns = node.child_by_field_id(PARAMETERS), node.child_by_field_id(RETURN_TYPE)
-    if parameters:
-        end = parameters.end_byte
-        head.members = parameters_of(source, parameters)
-    if returns:
+    name_end, until = end, body.start_byte if body else node.end_byte
+    if parameters := node.child_by_field_id(PARAMETERS):
+        start, end = parameters.start_byte, parameters.end_byte
+        if end - start > _BRACKETS:
+            head.members = parameters_of(source, parameters)
+        if start == name_end and until - end < _SHORTEST_RETURN:
+            return
+    if returns := node.child_by_field_id(RETURN_TYPE):
         end = returns.end_byte
         head.returns = _text(source, returns)
     _generic(source, node, body, end, head)
@@ -91,17 +98,23 @@ def _trait(source: bytes, node: Node, body: Node | None, end: int, head: Head) -
     bounds = node.child_by_field_id(BOUNDS)
     if bounds:
         end = bounds.end_byte
-        head.bases = [
-            _text(source, child)
-            for child in children(bounds)
-            if child.is_named and child.kind_id not in (LINE_COMMENT, BLOCK_COMMENT)
-        ]
+        head.bases = _bounds(source, bounds)
     _generic(source, node, body, end, head)
+
+
+def _bounds(source: bytes, bounds: Node) -> list[str]:
+    return [
+        _text(source, child)
+        for child in children(bounds)
+        if child.is_named and child.kind_id not in (LINE_COMMENT, BLOCK_COMMENT)
+    ]
 
 
 def _type(source: bytes, node: Node, body: Node | None, end: int, head: Head) -> None:
     _generic(source, node, body, end, head)
     head.returns = _text(source, node.child_by_field_id(TYPE))
+    if bounds := node.child_by_field_id(BOUNDS):  # of an associated type
+        head.bases = _bounds(source, bounds)
 
 
 def _const(source: bytes, node: Node, body: Node | None, end: int, head: Head) -> None:  # noqa: ARG001 - as all
@@ -113,11 +126,12 @@ def _const(source: bytes, node: Node, body: Node | None, end: int, head: Head) -
 def _macro(source: bytes, node: Node, body: Node | None, end: int, head: Head) -> None:  # noqa: ARG001 - as all
     places = [place for mark in b"{([" if (place := source.find(mark, end, node.end_byte)) >= 0]
     head.body = min(places, default=None)
+    head.returns = expansion(source[end : node.end_byte])
 
 
 def _impl(source: bytes, node: Node, body: Node | None) -> Head:
     """`Trait for Type`, or `Type`."""
-    words_end = source.find(b"impl", node.start_byte)
+    words_end = max(node.start_byte, source.find(b"impl", node.start_byte))
     implemented, trait = node.child_by_field_id(TYPE), node.child_by_field_id(TRAIT)
     first = trait or implemented
     if first is None or implemented is None:

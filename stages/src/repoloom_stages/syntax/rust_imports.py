@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from tree_sitter import Node
 
 from repoloom_stages.facts import Import, Item
-from repoloom_stages.syntax.items import Owners
+from repoloom_stages.syntax.items import Lines, Owners
 
 MAX_PATH_CHARACTERS = 500
 """A longer path is no person's, and braces in braces would make paths of quadratic length."""
@@ -18,22 +19,33 @@ _TOKEN = re.compile(r"::|[{},*]|(?:r#)?\w+")
 
 def rust_imports(source: bytes, nodes: Sequence[Node], items: Sequence[Item]) -> list[Import]:
     """The names that `use` declarations and `extern crate`, given in order of position, take from elsewhere."""
-    owners = Owners(items)
+    owners, lines = Owners(items), Lines(source)
     found = []
     for node in nodes:
         start = node.start_byte
-        text = source[start : node.end_byte].decode(errors="replace")
-        if "/" in text:
-            text = _COMMENT.sub(" ", text)
-        head = _HEAD.match(text)
-        if head is None:
-            continue
-        owner = _module_of(items, owners.at(start))
-        public = bool(head[1]) and "self" not in head[1]
-        line = node.start_point.row + 1
-        names = _of_tree(text[head.end() :]) if head[2] == "use" else _of_crate(text[head.end() :])
-        found += [Import(path=path, name=name, public=public, owner=owner, line=line) for path, name in names]
+        declaration = source[start : node.end_byte]
+        public, names = (_known_names if len(declaration) <= _SHORT_BYTES else _names_in)(declaration)
+        if names:
+            owner, line = _module_of(items, owners.at(start)), lines.at(start)
+            found += [Import(path=path, name=name, public=public, owner=owner, line=line) for path, name in names]
     return found
+
+
+def _names_in(declaration: bytes) -> tuple[bool, tuple[tuple[str, str], ...]]:
+    """Whether the names of a declaration are exported on; path and name of each."""
+    text = declaration.decode(errors="replace")
+    if "/" in text:
+        text = _COMMENT.sub(" ", text)
+    head = _HEAD.match(text)
+    if head is None:
+        return False, ()
+    names = _of_tree(text[head.end() :]) if head[2] == "use" else _of_crate(text[head.end() :])
+    return bool(head[1]) and "self" not in head[1], tuple(names)
+
+
+_SHORT_BYTES = 100
+_known_names = lru_cache(maxsize=4096)(_names_in)
+"""Files have most of their short declarations in common."""
 
 
 def _module_of(items: Sequence[Item], owner: int) -> int:

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from tree_sitter import Node
 
 from repoloom_stages.syntax.grammars import children
 from repoloom_stages.syntax.items import MAX_SIGNATURE_CHARACTERS, one_line
-from repoloom_stages.syntax.rust_grammar import ATTRIBUTE, BLOCK_COMMENT, INNER_ATTRIBUTE, LINE_COMMENT, kind
+from repoloom_stages.syntax.rust_grammar import ATTRIBUTE, BLOCK_COMMENT, BODY, INNER_ATTRIBUTE, LINE_COMMENT, kind
 
 _DOC = re.compile(r'doc\s*=\s*"(.*)"', re.DOTALL)
 _WORDS = re.compile(rb'\s*(pub\b(?:\s*\([^)]*\))?)?((?:[\s\w]|"[^"]*")*)')
@@ -28,17 +29,11 @@ _OUTSIDE = frozenset({ATTRIBUTE, INNER_ATTRIBUTE, BLOCK_COMMENT, LINE_COMMENT, _
 MAX_MEMBER_CHARACTERS = 300
 
 
-def leads(source: bytes, node: Node, kind_id: int) -> bool | None:
-    """Whether a node belongs to the item after it: an attribute, a doc comment. None for a comment that is aside."""
-    if kind_id == ATTRIBUTE:
-        return True
-    if kind_id not in (LINE_COMMENT, BLOCK_COMMENT):
-        return False
-    start = node.start_byte
-    mark = source[start : start + 4]
-    if mark.startswith(b"///"):
-        return True if mark != b"////" else None
-    return True if mark.startswith(b"/**") and mark not in (b"/***", b"/**/") else None
+def is_outer_doc(source: bytes, start: int) -> bool:
+    """Whether the comment that starts there says something about what comes after it."""
+    if source.startswith(b"///", start):
+        return not source.startswith(b"/", start + 3)
+    return source.startswith(b"/**", start) and not source.startswith((b"*", b"/"), start + 3)
 
 
 def documentation(source: bytes, nodes: Iterable[Node]) -> str:
@@ -59,6 +54,8 @@ def _doc_lines(source: bytes, node: Node) -> Sequence[str]:
     start, end = node.start_byte, node.end_byte
     if source.startswith(b"//", start):
         return (source[start + 3 : end].decode(errors="replace"),)
+    if source.startswith(b"#", start) and source.find(b"doc", start, end) < 0:
+        return ()
     text = source[start:end].decode(errors="replace")
     if text.startswith("/*"):
         return [line.strip().removeprefix("*") for line in text[3:].removesuffix("*/").split("\n")]
@@ -73,16 +70,11 @@ def bare(attribute: str) -> str:
 
 def attributes(source: bytes, nodes: Iterable[Node]) -> list[str]:
     """Attributes as written inside their brackets, those that are documentation aside."""
-    found = []
-    for node in nodes:
-        start = node.start_byte
-        if source[start : start + 1] == b"#":
-            text = bare(one_line(source, start, node.end_byte, MAX_SIGNATURE_CHARACTERS))
-            if not _DOC.match(text):
-                found.append(text)
-    return found
+    texts = (bare(one_line(source, node.start_byte, node.end_byte, MAX_SIGNATURE_CHARACTERS)) for node in nodes)
+    return [text for text in texts if not text.startswith("doc") or not _DOC.match(text)]
 
 
+@lru_cache(maxsize=1024)
 def is_test(attribute: str) -> bool:
     """Whether an attribute makes an item a test: `test`, `tokio::test(…)`, `cfg(test)`, `cfg(all(test, …))`."""
     name, _, arguments = attribute.partition("(")
@@ -95,20 +87,23 @@ def is_test(attribute: str) -> bool:
     return name == "test" or name.endswith("::test")
 
 
-def words_before(source: bytes, start: int, end: int) -> tuple[str, list[str]]:
+@lru_cache(maxsize=1024)
+def words_of(written: bytes) -> tuple[str, tuple[str, ...]]:
     """Visibility and modifiers in what stands before an item's keyword or name."""
-    found = _WORDS.match(source, start, min(end, start + MAX_SIGNATURE_CHARACTERS))
+    found = _WORDS.match(written, 0, MAX_SIGNATURE_CHARACTERS)
     if found is None:
-        return "", []
+        return "", ()
     words = found[2].decode(errors="replace").split()
     visibility = " ".join(found[1].decode(errors="replace").split()) if found[1] else ""
-    return visibility, [word for word in words if word in _MODIFIERS]
+    return visibility, tuple(word for word in words if word in _MODIFIERS)
 
 
 def generics(source: bytes, parameters: Node | None, after: int, body: int) -> str:
     """Type parameters without their brackets, and the where clause that stands between two places."""
-    start, end = (parameters.start_byte + 1, parameters.end_byte - 1) if parameters else (0, 0)
-    written = one_line(source, start, end, MAX_SIGNATURE_CHARACTERS).rstrip(", ") if parameters else ""
+    written = ""
+    if parameters:
+        start, end = parameters.start_byte + 1, parameters.end_byte - 1
+        written = one_line(source, start, end, MAX_SIGNATURE_CHARACTERS).rstrip(", ")
     if source.find(b"where", after, body) < 0:
         return written
     rest = one_line(source, after, body, MAX_SIGNATURE_CHARACTERS)
@@ -157,9 +152,14 @@ def fields_of(source: bytes, body: Node | None) -> list[list[str]]:
 
 
 def variants_of(source: bytes, body: Node | None) -> list[list[str]]:
-    """Name of each variant of an enum, and no type."""
+    """Name of each variant of an enum, and what it holds as written: `(u8)`, `{ at: u64 }`, or nothing."""
     return [
-        [named[0].decode(errors="replace"), ""]
+        [named[0].decode(errors="replace"), _held(source, node)]
         for node in (children(body) if body else ())
         if node.kind_id == _VARIANT_NODE and (named := _VARIANT.match(source, node.start_byte, node.end_byte))
     ]
+
+
+def _held(source: bytes, variant: Node) -> str:
+    body = variant.child_by_field_id(BODY)
+    return one_line(source, body.start_byte, body.end_byte, MAX_MEMBER_CHARACTERS) if body else ""

@@ -7,7 +7,7 @@ finders of its own.
 from collections.abc import Iterator
 from functools import cache
 
-from tree_sitter import Language, Node, Query
+from tree_sitter import Node, Query
 
 from repoloom_stages.facts import Call, Found, Import, Item
 from repoloom_stages.syntax.callees import CalleeReader
@@ -21,17 +21,16 @@ from repoloom_stages.syntax.items import Owners, first_paragraph
 
 
 @cache
-def _query_of(language: str, query: str) -> tuple[Query, Language]:
+def _query_of(language: str, query: str) -> Query:
     grammar = grammar_of(language)
     if grammar is None:
         raise LookupError(f"there is no grammar of {language}")
-    return Query(grammar.language, query), grammar.language
+    return Query(grammar.language, query)
 
 
-def facts_by(dialect: Dialect, source: bytes, root: Node) -> Found:
-    """What a tree holds."""
-    query, language = _query_of(dialect.language, dialect.query)
-    captures = captures_of(query, root, source, language)
+def facts_by(dialect: Dialect, source: bytes, root: Node, sound: bool) -> Found:
+    """What a tree holds; captures only where a query may run over it."""
+    captures = captures_of(_query_of(dialect.language, dialect.query), root) if sound else {}
     called = [(dialect.callee_end(node), node.start_byte, False) for node in captures.pop("call", ())]
     called += [(node.end_byte, node.start_byte, True) for node in captures.pop("new", ())]
     import_nodes = captures.pop("import", [])
