@@ -147,10 +147,9 @@ class Model(BaseModel):
         if None not in value.values():
             return value
         filled = {
-            name
+            info.alias or field
             for field, info in cls.model_fields.items()
             if info.annotation is not Any and type(None) not in get_args(info.annotation)
-            for name in (field, info.alias)
         }
         return {name: item for name, item in value.items() if item is not None or name not in filled}
 

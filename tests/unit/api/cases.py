@@ -248,6 +248,7 @@ BAD: dict[str, Bad] = {
     "an unknown field of metadata": build("metadata.label", {}),
     "an unknown field of the spec": build("spec.source", []),
     "an unknown field that is null": build("spec.source", None),
+    "a field under its name in Python that is null": build("spec.chunk.max_tokens", None),
     "an unknown field of a block": build("spec.chunk.max", 1),
     "an unknown field in a list": build("spec.recipes[1].granularity", "file"),
     "an unknown field four blocks deep": build(f"{_UNITS}.header.tags.field", "file"),
