@@ -13,6 +13,7 @@ from repoloom_stages.sampling.sentinels import FAMILIES
 from support.golden import GOLDEN, compare_text
 from support.linking import Linked, link_texts
 from support.shards import made, write_tokenizer
+from support.whole_sources import make_groups, make_patterns
 from support.workspace import workspace_files
 
 FIELDS = ["repository", "file", "crate", "cratePurpose", "module", "kind", "name", "doc"]
@@ -72,8 +73,7 @@ def test_units_are_these_samples(case: str, ferry: Linked, tmp_path: Path, pytes
 
 def test_overviews_are_these_samples(ferry: Linked, tmp_path: Path, pytestconfig: pytest.Config) -> None:
     outputs = Outputs(tmp_path / "out")
-    roles = ferry.roles | {"tokenizer": (write_tokenizer(tmp_path / "tokenizer"),)}
-    code_overviews.run(params(OVERVIEWS, include="**"), Inputs(roles), outputs)
+    code_overviews.run(params(OVERVIEWS, include="**"), source_of(ferry, tmp_path), outputs)
     compare_text(readable(outputs), GOLDEN / "samples" / "overviews.txt", pytestconfig)
 
 
@@ -105,3 +105,39 @@ def test_contrasts_are_these_samples(ferry: Linked, tmp_path: Path, pytestconfig
     wanted = CodeContrastsParams(**ABOUT_PRICING)
     code_contrasts.run(wanted, shard_of(ferry, write_tokenizer(tmp_path / "tokenizer")), outputs)
     compare_text(readable(outputs), GOLDEN / "samples" / "contrasts.txt", pytestconfig)
+
+
+GROUPS: dict[str, dict[str, Any]] = {
+    "related": {"implCollections": {}, "traitEcosystems": {}, "crossCrate": {}},
+    "packs": {"modules": {}, "min_tokens": 512, "max_tokens": 2048},
+}
+
+
+@pytest.mark.parametrize("case", GROUPS)
+def test_groups_are_these_samples(case: str, ferry: Linked, tmp_path: Path, pytestconfig: pytest.Config) -> None:
+    about = {
+        "header": {"comment": {"fields": ["crate", "file"]}},
+        "keep": {"include": ["crates/pricing/**", "crates/types/**"]},
+    }
+    outputs = make_groups(tmp_path / "out", source_of(ferry, tmp_path), **about, **GROUPS[case])
+    compare_text(readable(outputs), GOLDEN / "samples" / f"{case}.txt", pytestconfig)
+
+
+def test_patterns_are_these_samples(ferry: Linked, tmp_path: Path, pytestconfig: pytest.Config) -> None:
+    outputs = make_patterns(
+        tmp_path / "out",
+        source_of(ferry, tmp_path),
+        {"name": "conversions", "match": {"implements": ["From", "TryFrom"]}},
+        {"name": "tables", "match": {"macros": ["diesel::table", "table"]}},
+        {"name": "error-handling", "match": {"returns": ["Result"]}, "limit": {"mostCentral": 3}},
+        {"name": "macros", "match": {"macros": ["*"]}, "limit": {"mostFrequent": 2, "examplesEach": 2}},
+        {"name": "async", "match": {"modifiers": ["async"]}, "context": {"lines": 3}},
+        header={"comment": {"fields": ["pattern", "file"]}},
+    )
+    compare_text(readable(outputs), GOLDEN / "samples" / "patterns.txt", pytestconfig)
+
+
+def source_of(ferry: Linked, folder: Path) -> Inputs:
+    """What a stage reads that looks at a whole source."""
+    shards = ferry.roles["files"][0].parent
+    return Inputs(ferry.roles | {"files": (shards,), "tokenizer": (write_tokenizer(folder / "tokenizer"),)})

@@ -1,6 +1,7 @@
 """A whole cluster for tests and for people: nodes, Argo, an object store, a git server, and our own images."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from support.cluster import services
@@ -30,10 +31,15 @@ class FullCluster:
         return Cluster(self.made_by.kubeconfig, self.made_by.folder)
 
     def prepare(self) -> None:
-        """Build all that `up` needs, without starting anything. Raises CannotBuild."""
-        self.made_by.prepare()
-        for image in (STAGES, *EVERY_IMAGE):
-            self.made_by.build(image)
+        """Build all that `up` needs, without starting anything. Raises CannotBuild.
+
+        Programs keep every core at work, while images wait for packages to come and for disks most of the time.
+        """
+        with ThreadPoolExecutor(1) as beside:
+            programs = beside.submit(self.made_by.prepare)
+            for image in (STAGES, *EVERY_IMAGE):
+                self.made_by.build(image)
+            programs.result()
 
     def up(self, images: Sequence[OwnImage] = EVERY_IMAGE) -> Cluster:
         """Bring it up with the images of the stages and others; what is there stays as it is.
