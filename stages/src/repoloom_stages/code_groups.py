@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from repoloom_api.catalogue import CodeGroupsParams
-from repoloom_stages.records import TRAIN, Record, read_records, read_sides, write_samples
+from repoloom_stages.records import FILES, TRAIN, Record, read_records, read_sides, write_samples
 from repoloom_stages.runtime.scratch import Scratch
 from repoloom_stages.runtime.stage import Inputs, Outputs
 from repoloom_stages.sampling.code_file import EMPTY, CodeFile
@@ -108,7 +108,7 @@ class _Source:
         """Read the files once, into the scratch file."""
         source = cls(texts.params, implementations, uses)
         sides = read_sides(inputs.many("sides"))
-        graph = read_records(inputs.one("graph") / "files.jsonl.zst")
+        graph = read_records(inputs.one("graph") / FILES)
         order = {one["path"]: number for number, one in enumerate(graph)}
         kept, total = Kept(texts.params.keep), count_source_files(inputs)
         for number, file in enumerate(source_files(inputs), start=1):

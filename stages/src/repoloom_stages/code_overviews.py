@@ -15,11 +15,20 @@ from repoloom_api.catalogue import CodeUnitsParams
 from repoloom_api.v1alpha1.recipes import Granularity, HeaderField, Shape
 from repoloom_stages.facts import IndexedFile
 from repoloom_stages.links import Crate, LinkedFile, PlacedFile
-from repoloom_stages.records import PLAIN, TRAIN, Origin, Record, read_all, read_records, sample_id, write_samples
+from repoloom_stages.records import (
+    FILES,
+    PLAIN,
+    TRAIN,
+    Origin,
+    Record,
+    read_records,
+    read_sides,
+    sample_id,
+    write_samples,
+)
 from repoloom_stages.runtime.scratch import Scratch
 from repoloom_stages.runtime.stage import Inputs, Outputs
 from repoloom_stages.sampling.ascii_tree import roots_of
-from repoloom_stages.sampling.code_file import FILES
 from repoloom_stages.sampling.headers import Frame, file_facts, frame_of, repository_name
 from repoloom_stages.sampling.keep import Kept
 from repoloom_stages.sampling.overview_facts import FileOverview, Shown, overview_of
@@ -187,8 +196,7 @@ def _every_file(inputs: Inputs) -> Iterator[tuple[IndexedFile, PlacedFile, Linke
 
 
 def _training_files(inputs: Inputs) -> frozenset[tuple[str, str]]:
-    sides = read_all(inputs.many("sides"), FILES)
-    return frozenset((side["repo"], side["path"]) for side in sides if side["split"] == TRAIN)
+    return frozenset(file for file, side in read_sides(inputs.many("sides")).items() if side == TRAIN)
 
 
 def _is_trained_on(place: PlacedFile, trained: frozenset[tuple[str, str]]) -> bool:

@@ -23,7 +23,7 @@ from itertools import chain
 from repoloom_api.catalogue import HoldOutParams
 from repoloom_stages.facts import IndexedFile
 from repoloom_stages.links import PlacedFile
-from repoloom_stages.records import TEST, TRAIN, VALIDATION, Side, first_side, read_records, write_records
+from repoloom_stages.records import FILES, TEST, TRAIN, VALIDATION, Side, first_side, read_records, write_records
 from repoloom_stages.runtime.stage import Inputs, Outputs
 
 MIN_SHARED_BYTES = 150
@@ -53,13 +53,12 @@ def run(params: HoldOutParams, inputs: Inputs, outputs: Outputs) -> None:
             groups.add((place["repo"], place["path"]), place["bytes"], _codes(facts))
     sides = _sides_of_files(groups, by_time, params)
     lines = (Side(repo=repo, path=path, split=side) for (repo, path), side in sorted(sides.items()))
-    write_records(outputs.file("sides/files.jsonl.zst"), lines)
+    write_records(outputs.file(f"sides/{FILES}"), lines)
 
 
 def _files(inputs: Inputs) -> Iterator[tuple[IndexedFile, PlacedFile]]:
     for index, places in zip(inputs.many("index"), inputs.many("places"), strict=True):
-        name = "files.jsonl.zst"
-        yield from zip(read_records(index / name), read_records(places / name), strict=True)
+        yield from zip(read_records(index / FILES), read_records(places / FILES), strict=True)
 
 
 def _codes(facts: IndexedFile) -> Iterator[str]:

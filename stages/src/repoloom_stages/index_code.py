@@ -15,7 +15,7 @@ from repoloom_stages.facts import Facts
 from repoloom_stages.linking.manifests import read_manifests
 from repoloom_stages.linking.places import Places
 from repoloom_stages.links import PlacedFile
-from repoloom_stages.records import SourceFile, count_records, read_records, write_lines, write_records
+from repoloom_stages.records import FILES, SourceFile, count_records, read_records, write_lines, write_records
 from repoloom_stages.runtime.confined import Bounds, Confined
 from repoloom_stages.runtime.memos import Memo
 from repoloom_stages.runtime.stage import Inputs, Outputs
@@ -42,10 +42,10 @@ def run(params: IndexCodeParams, inputs: Inputs, outputs: Outputs) -> None:
 
     Beside it `places/files.jsonl.zst`, line for line too, by the manifests in the role `manifests`.
     """
-    files = inputs.one("files") / "files.jsonl.zst"
-    write_lines(outputs.file("index/files.jsonl.zst"), _indexed(files, outputs))
+    files = inputs.one("files") / FILES
+    write_lines(outputs.file(f"index/{FILES}"), _indexed(files, outputs))
     places = Places(read_manifests(inputs.many("manifests")), params.layers)
-    write_records(outputs.file("places/files.jsonl.zst"), _placed(files, places))
+    write_records(outputs.file(f"places/{FILES}"), _placed(files, places))
 
 
 def _placed(files: Path, places: Places) -> Iterator[PlacedFile]:

@@ -26,7 +26,7 @@ from repoloom_stages.linking.number_lists import NumberLists, Numbers
 from repoloom_stages.linking.packages import read_packages
 from repoloom_stages.linking.snapshot_facts import Place, SnapshotFacts
 from repoloom_stages.links import Figures, GraphFile, GraphItem, LinkedFile, LinkedItem, PlacedFile
-from repoloom_stages.records import TRAIN, read_records, write_records
+from repoloom_stages.records import FILES, TRAIN, read_records, write_records
 from repoloom_stages.runtime.scratch import Scratch
 from repoloom_stages.runtime.stage import Inputs, Outputs
 
@@ -34,7 +34,6 @@ MOST_CALLERS = 50
 """Callers of an item that are named; `called` counts them all."""
 
 BROKEN_MANIFEST = "broken manifest"
-FILES = "files.jsonl.zst"
 PROGRESS_FILES = 200
 
 _FUNCTION = "function"

@@ -19,6 +19,9 @@ LEVEL = 3
 READ_BYTES = 1 << 17
 """At a time: stages that merge have a hundred shards of a large source open at once."""
 
+FILES = "files.jsonl.zst"
+"""A shard's files, and beside them, line for line, their facts, places and links; also their sides, and their order."""
+
 PLAIN, FILL_IN_MIDDLE, CALL_GRAPH = "plain", "fill-in-middle", "call-graph"
 """Views: how a sample is written."""
 
@@ -287,7 +290,7 @@ def write_samples(folder: Path, records: Iterable[Record]) -> None:
 
 def read_sides(folders: Iterable[Path]) -> dict[tuple[str, str], str]:
     """The sides that `hold-out` chose, by repository and path."""
-    return {(one["repo"], one["path"]): one["split"] for one in read_all(folders, "files.jsonl.zst")}
+    return {(one["repo"], one["path"]): one["split"] for one in read_all(folders, FILES)}
 
 
 def text_sha256(text: str) -> str:
@@ -295,10 +298,15 @@ def text_sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def content_of(record: Record) -> str:
+    """Hex SHA-256 of the code that a sample shows, whatever stands around it."""
+    first, *others = record["source"]
+    return text_sha256("".join(one["sha256"] for one in record["source"])) if others else first["sha256"]
+
+
 def id_of(record: Record) -> SampleId:
     """What global decisions need to know of a record."""
-    first, *others = record["source"]
-    content = text_sha256("".join(one["sha256"] for one in record["source"])) if others else first["sha256"]
+    first, content = record["source"][0], content_of(record)
     shown = [content] if record["shape"] == Shape.TEXT else [record["text"], record["rejected"]]
     return SampleId(
         id=record["id"],

@@ -18,7 +18,7 @@ from repoloom_stages.origins import eligibility
 from repoloom_stages.origins.git import Blobs, Change, Commit, Entry, Mirror, open_mirror
 from repoloom_stages.origins.globs import Globs
 from repoloom_stages.origins.novel_lines import Brought, novel_lines, ranges, who_brought
-from repoloom_stages.records import TEST, TRAIN, VALIDATION, SnapshotCommit, SourceFile, write_records
+from repoloom_stages.records import FILES, TEST, TRAIN, VALIDATION, SnapshotCommit, SourceFile, write_records
 from repoloom_stages.runtime.connections import GIT_KEYS
 from repoloom_stages.runtime.stage import Inputs, Outputs
 from repoloom_stages.syntax.languages import TEXT, language_of
@@ -89,7 +89,7 @@ class _Snapshot:
         self._total = len(training) + len(held_out)
         shards = dict(buckets([*training, *held_out], self._shard_bytes))
         for name, files in shards.items():
-            written = write_records(self._outputs.file(f"shards/{name}/files.jsonl.zst"), self._records(files, brought))
+            written = write_records(self._outputs.file(f"shards/{name}/{FILES}"), self._records(files, brought))
             self._outputs.keep(written)
         self._outputs.file(SHARDS_FILE).write_bytes(canonical_json(sorted(shards)))
         manifests = manifests_of(self._entries(self._pin.train), self._blobs, self._outputs)

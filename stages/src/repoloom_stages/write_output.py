@@ -33,7 +33,7 @@ from repoloom_stages.records import (
     Record,
     SampleSummary,
     SnapshotCommit,
-    id_of,
+    content_of,
     read_records,
     write_records,
 )
@@ -249,7 +249,7 @@ def _summary(record: Record, written: int, side: str, spans: list[Span]) -> Samp
         shown=[(one["path"], one["start"], one["end"]) for one in record["source"]],
         name=record["name"],
         complete=record["complete"],
-        content=id_of(record)["content"],
+        content=content_of(record),
         novel_lines=sum(len(text.removesuffix("\n").split("\n")) for text in new),
         novel_bytes=sum(len(text.encode()) for text in new),
         novel_groups=sorted({span["group"] for span in spans}),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from repoloom_stages.records import TRAIN, SampleSummary, SourceFile, read_records
+from repoloom_stages.records import FILES, TRAIN, SampleSummary, SourceFile, read_records
 
 ALL = ""
 """In place of a recipe: all of an output together."""
@@ -144,5 +144,5 @@ def _pairs(pieces: Pieces) -> Iterator[tuple[int, int]]:
 
 def files_of(shards: Path) -> Iterator[SourceFile]:
     """Every file of a source, from the folder with its shards."""
-    for path in sorted(shards.rglob("files.jsonl.zst")):
+    for path in sorted(shards.rglob(FILES)):
         yield from read_records(path)

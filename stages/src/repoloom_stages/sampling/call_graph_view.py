@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from repoloom_stages.links import GraphItem, LinkedFile, LinkedItem
-from repoloom_stages.records import read_records
+from repoloom_stages.records import FILES, read_records
 from repoloom_stages.runtime.stage import Inputs
 from repoloom_stages.sampling.ascii_tree import Branch, draw
-from repoloom_stages.sampling.code_file import FILES, CodeFile
+from repoloom_stages.sampling.code_file import CodeFile
 from repoloom_stages.sampling.neighbourhood import graph_items
 from repoloom_stages.sampling.samples import Unit
 

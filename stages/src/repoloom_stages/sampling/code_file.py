@@ -8,15 +8,23 @@ from functools import cached_property
 
 from repoloom_stages.facts import IndexedFile
 from repoloom_stages.links import LinkedFile, PlacedFile
-from repoloom_stages.records import TEST, VALIDATION, Novel, Origin, SourceFile, read_records, text_sha256
+from repoloom_stages.records import (
+    FILES,
+    TEST,
+    VALIDATION,
+    Novel,
+    Origin,
+    SourceFile,
+    count_records,
+    read_records,
+    text_sha256,
+)
 from repoloom_stages.runtime.stage import Inputs
 from repoloom_stages.sampling.chunking import Syntax
 from repoloom_stages.syntax.grammars import grammar_of
 
 EMPTY, NOT_NOVEL = "empty", "not-novel"
 """Why a stretch is no sample: it is white space; it is in a held-out file and shows nothing new."""
-
-FILES = "files.jsonl.zst"
 
 
 @dataclass
@@ -87,4 +95,4 @@ def code_files(inputs: Inputs) -> Iterator[CodeFile]:
 
 def count_files(inputs: Inputs) -> int:
     """How many files `code_files` gives."""
-    return sum(1 for _ in read_records(inputs.one("places") / FILES))
+    return count_records(inputs.one("places") / FILES)

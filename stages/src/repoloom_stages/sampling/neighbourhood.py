@@ -7,9 +7,8 @@ from functools import cached_property
 from pathlib import Path
 
 from repoloom_stages.links import GraphItem
-from repoloom_stages.records import read_records
+from repoloom_stages.records import FILES, read_records
 from repoloom_stages.runtime.stage import Inputs
-from repoloom_stages.sampling.code_file import FILES
 
 _SEPARATORS = re.compile(r"::|[./]")
 

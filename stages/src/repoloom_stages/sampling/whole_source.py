@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterator
 
 from repoloom_api.artifacts import SHARDS_FILE
-from repoloom_stages.records import read_records
+from repoloom_stages.records import FILES, count_records, read_records
 from repoloom_stages.runtime.stage import Inputs
-from repoloom_stages.sampling.code_file import FILES, CodeFile
+from repoloom_stages.sampling.code_file import CodeFile
 
 
 def shard_names(inputs: Inputs) -> list[str]:
@@ -26,4 +26,4 @@ def source_files(inputs: Inputs) -> Iterator[CodeFile]:
 
 def count_source_files(inputs: Inputs) -> int:
     """How many files `source_files` gives."""
-    return sum(1 for folder in inputs.many("places") for _ in read_records(folder / FILES))
+    return sum(count_records(folder / FILES) for folder in inputs.many("places"))
