@@ -1,4 +1,4 @@
-"""What `code-groups` makes of a repository: coverage of its bytes and duplication by block, seconds and memory.
+"""What `code-groups` makes of a repository: coverage, duplication and order of files by block, seconds and memory.
 
     python bench/code_groups.py [REPOSITORY] [--megabytes 200] [--min-tokens 2048] [--max-tokens 16384] [--patterns]
 
@@ -42,6 +42,8 @@ URL = "https://example.com/owner/repository"
 EXAMPLE = Path(__file__).parents[1] / "examples" / "code-patterns.yaml"
 APART = ("largeFiles+smallFiles", "modules", "crates")
 """What shows every file once."""
+IN_ORDER = ("modules", "crates")
+"""What shows files in dependency order."""
 
 
 def main() -> None:
@@ -187,6 +189,7 @@ def report_groups(folder: Path, inputs: Inputs) -> None:
         for origin in record["source"]:
             for line in range(origin["start"], origin["end"] + 1):
                 shown[block][origin["path"], str(line)] += 1
+    report_order(folder / "records" / "records.jsonl.zst", inputs)
     lines = line_sizes(inputs)
     for block in sorted(shown):
         once = sum(lines[line] for line in shown[block])
@@ -195,6 +198,26 @@ def report_groups(folder: Path, inputs: Inputs) -> None:
         middle = sorted(tokens[block])[len(tokens[block]) // 2]
         duplication = f"duplication {all_of_it / once:.3f}"
         print(f"  {block}: {len(tokens[block])} samples, {coverage}{duplication}, median {middle} tokens")
+
+
+def report_order(records: Path, inputs: Inputs) -> None:
+    """In samples that are in dependency order: files that others of the sample import from, and stand before them."""
+    imports = {
+        one["path"]: one["imports"]
+        for path in inputs.one("links").glob("*/files.jsonl.zst")
+        for one in read_records(path)
+    }
+    cycles = {one["path"]: one["cycle"] for one in read_records(inputs.one("graph") / "files.jsonl.zst")}
+    before = pairs = in_cycles = 0
+    for record in read_records(records):
+        places = {origin["path"]: number for number, origin in enumerate(record["source"])}
+        for user, place in places.items() if record["granularity"] in IN_ORDER else ():
+            used = [one for one in imports[user] if one in places and one != user]
+            apart = [one for one in used if not cycles[one] or cycles[one] != cycles[user]]
+            before += sum(places[one] < place for one in apart)
+            pairs += len(apart)
+            in_cycles += len(used) - len(apart)
+    print(f"  order: {before} of {pairs} imports come before their users; {in_cycles} more are in a cycle with them")
 
 
 def line_sizes(inputs: Inputs) -> dict[tuple[str, str], int]:

@@ -38,17 +38,16 @@ File = tuple[str, str]
 def run(params: HoldOutParams, inputs: Inputs, outputs: Outputs) -> None:
     """Read the roles `index` and `places`, line for line; write `sides/files.jsonl.zst`, sorted by repository and path.
 
-    Counted are files: kept those that get a side, dropped those that time has given one.
+    Counted are the files that get a side here, not those that time has given one.
     """
     by_time: dict[str, str] = {}
     groups = Groups()
     for facts, place in _files(inputs):
-        outputs.take()
         if place["split"]:
-            outputs.drop("by-time")
             for code in _codes(facts):
                 by_time[code] = first_side(place["split"], by_time.get(code, place["split"]))
         else:
+            outputs.take()
             outputs.keep()
             groups.add((place["repo"], place["path"]), place["bytes"], _codes(facts))
     sides = _sides_of_files(groups, by_time, params)

@@ -39,9 +39,6 @@ from repoloom_stages.runtime.stage import Inputs, Outputs
 OF_FILES = ("snapshot", "index-code", "link-code", "hold-out")
 """Stages that count files; the others count samples."""
 
-OF_OUTPUTS = ("deduplicate", "write-output")
-"""Stages with a task for each output. The others work on all samples, or on those of a recipe and a source."""
-
 SHOWN_RANKS = 12
 """Languages, and granularities, with the most tokens."""
 
@@ -192,19 +189,21 @@ def _shared(stats: DatasetStats) -> dict[str, Any]:
         "stats": stats,
         "total": stats.total,
         "sources": [SourceView(name, pin, stats.windows(pin.url)) for name, pin in stats.sources.items()],
-        "split_rows": [_split_row(name, output, split) for name, output in stats.outputs.items() for split in SPLITS],
+        "split_rows": [row for name, output in stats.outputs.items() for row in _split_rows(name, output)],
     }
 
 
-def _split_row(name: str, output: OutputStats, split: str) -> dict[str, Any]:
-    lengths = output.split_lengths(split)
-    return {
-        "output": name,
-        "split": split,
-        "tally": output.splits[split],
-        "median": quantile(lengths, 0.5),
-        "longest": max(lengths, default=0),
-    }
+def _split_rows(name: str, output: OutputStats) -> Iterator[dict[str, Any]]:
+    """Of the splits that have samples; of the first where none has."""
+    for split in [one for one in SPLITS if output.splits[one].samples] or SPLITS[:1]:
+        lengths = output.split_lengths(split)
+        yield {
+            "output": name,
+            "split": split,
+            "tally": output.splits[split],
+            "median": quantile(lengths, 0.5),
+            "longest": max(lengths, default=0),
+        }
 
 
 def _card(stats: DatasetStats) -> dict[str, Any]:
@@ -251,23 +250,20 @@ def _page(stats: DatasetStats, excerpts: list[Excerpt]) -> dict[str, Any]:
 
 
 def _steps(stats: DatasetStats) -> list[StepView]:
-    """The flow: what all samples pass, the tasks of each stage added up, then what each output does."""
-    by_step: dict[tuple[str, str], list[Step]] = {}
-    for step in sorted(stats.steps, key=lambda one: _flow_order(stats, one)):
-        by_step.setdefault((step.label if step.stage in OF_OUTPUTS else "", step.stage), []).append(step)
-    return [
+    """The flow: the tasks of each stage added up. A stage that had nothing to do with these sources is left out."""
+    by_stage: dict[str, list[Counts]] = {}
+    for step in stats.steps:
+        by_stage.setdefault(step.stage, []).append(step.counts)
+    views = (
         StepView(
             title=CATALOGUE[stage].summary.capitalize(),
-            about=f"{stage} · {output}" if output else stage,
+            about=stage,
             noun="files" if stage in OF_FILES else "samples",
-            counts=add_counts(step.counts for step in steps),
+            counts=add_counts(counts),
         )
-        for (output, stage), steps in by_step.items()
-    ]
-
-
-def _flow_order(stats: DatasetStats, step: Step) -> int:
-    return 1 + list(stats.outputs).index(step.label) if step.stage in OF_OUTPUTS else 0
+        for stage, counts in by_stage.items()
+    )
+    return [view for view in views if view.counts.records_in]
 
 
 def _largest(stats: DatasetStats) -> list[dict[str, Any]]:

@@ -25,7 +25,6 @@ MEANINGS = {
     "parser-limits": "the parser goes beyond its bounds on it; the file is cut between lines",
     "too-large-to-parse": "the file is longer than is parsed; it is cut between lines",
     # what holding out and linking leave out
-    "by-time": "time has given the file its side already",
     "broken manifest": "a manifest cannot be read; crates and packages are found without it",
     # what recipes leave out of files
     "path": "the recipe does not take files of that path",
