@@ -17,10 +17,15 @@ CLUSTER := PYTHONPATH=tests $(RUN)/python -m support.cluster
 # Unit tests share two workers; each worker's own threads would only be in the others' way.
 WORKERS ?= 2
 
-# What tests/cluster needs, and tests/e2e with more; built before pytest, whose tests have time limits.
+# End to end, each tier with more of the real thing than the one before.
+TIERS := local api full
+# What tests/cluster needs, and tests/e2e with more.
 API_TIER := versitygw helm etcd kube-apiserver kubectl argo
+# Programs are built before pytest, whose tests have time limits.
+built = $(RUN)/python tests/support/go_tools.py $(1) || echo "not built: the tests that need it will say so"
 
-.PHONY: help demo test e2e verify lint generate faults bench tiny clean
+.PHONY: help demo test e2e $(TIERS:%=e2e-%) verify lint generate faults bench tiny clean
+.NOTPARALLEL:
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /  make \1\t/' | expand -t 18
@@ -39,18 +44,31 @@ $(CURDIR)/.uv/bin/uv:
 demo: .venv/.synced ## One repository to a published adapter (REPO=URL-or-path; default: this checkout)
 	@scripts/demo "$(REPO)"
 
-test: .venv/.synced ## Unit, golden and local end-to-end tests
+test: .venv/.synced ## Unit and golden tests
 	@echo "building the S3 server and Helm for tests, where Go is at hand (minutes the first time)"
-	@$(RUN)/python tests/support/go_tools.py versitygw helm || echo "not built: the tests that need it will say so"
-	$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m 'not faults' tests
+	@$(call built,versitygw helm)
+	$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m 'not faults' tests/unit tests/golden
 
-e2e: .venv/.synced ## On a real API server, then on a real cluster (TIER=api or TIER=full: only that)
-	@case "$(TIER)" in ""|api|full) ;; *) echo "TIER is api or full, or left out for both"; exit 64;; esac
+e2e: $(addprefix e2e-,$(or $(TIER),$(TIERS))) ## On this machine, a real API server, a real cluster (TIER=local, api or full: one alone)
+
+e2e-local: .venv/.synced
+	@echo "building the S3 server for tests, where Go is at hand (minutes the first time)"
+	@$(call built,versitygw)
+	$(PYTEST) -n $(WORKERS) --dist loadfile -m 'not faults' tests/local
+
+e2e-api: .venv/.synced
 	@echo "building a Kubernetes API server, its tools and an S3 server, where Go is at hand (10 to 20 minutes the first time)"
-	@$(RUN)/python tests/support/go_tools.py $(API_TIER) || echo "not built: the tests that need it will say so"
-	$(if $(filter full,$(TIER)),,$(PYTEST) -n $(WORKERS) --dist worksteal -m 'not faults' tests/cluster)
-	$(if $(filter api,$(TIER)),,@$(CLUSTER) prepare || echo "not built: the tests that need it will say so")
-	$(if $(filter api,$(TIER)),,$(PYTEST) -m 'not faults' tests/e2e)
+	@$(call built,$(API_TIER))
+	$(PYTEST) -n $(WORKERS) --dist worksteal -m 'not faults' tests/cluster
+
+e2e-full: .venv/.synced
+	@echo "building a Kubernetes API server, its tools and an S3 server, where Go is at hand (10 to 20 minutes the first time)"
+	@$(call built,$(API_TIER))
+	@$(CLUSTER) prepare || echo "not built: the tests that need it will say so"
+	$(PYTEST) -m 'not faults' tests/e2e
+
+e2e-%:
+	@echo "TIER is local, api or full, or left out for all"; exit 64
 
 faults: .venv/.synced ## Whole fault catalogues, with figures
 	$(PYTEST) -m faults -s tests tests/cluster
@@ -76,7 +94,7 @@ bench: .venv/.synced ## Measure hot paths against their limits (FOLDER=code to i
 	$(PYTEST) -m faults -s tests/cluster/test_operator_load.py
 
 tiny: .venv/.synced ## Train the shipped base model anew (about 20 minutes on 2 cores)
-	$(RUN)/python -m repoloom_stages.make_tiny --out build/tiny
+	$(RUN)/python scripts/make_tiny.py --out build/tiny
 
 clean: ## Remove environments and results of this checkout
 	rm -rf .venv .uv build repoloom-out repoloom-store

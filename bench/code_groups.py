@@ -35,7 +35,7 @@ from repoloom_api.catalogue import (
 from repoloom_api.runs import GitPin, Pin, SplitMode
 from repoloom_api.v1alpha1.recipes import CodeGroups, CodePatterns, Keep
 from repoloom_stages import code_groups, code_patterns, hold_out, index_code, link_code, snapshot
-from repoloom_stages.records import read_records
+from repoloom_stages.record_files import read_records
 from repoloom_stages.runtime.stage import Inputs, Outputs
 
 URL = "https://example.com/owner/repository"

@@ -18,14 +18,14 @@ SOURCE = "clone"
 """Name of the one source, for which a clone at hand stands in."""
 
 
-def plan_of(name: str, recipes: Sequence[dict[str, Any]], revision: str | None = None) -> Plan:
-    """The plan of a dataset of that one source."""
+def plan_of(name: str, recipes: Sequence[dict[str, Any]], revision: str | None = None, **spec: Any) -> Plan:
+    """The plan of a dataset of that one source; `spec` is what else its resource says."""
     repository = {"url": f"https://example.com/owner/{SOURCE}"} | ({"revision": revision} if revision else {})
     document = {
         "apiVersion": "repoloom.dev/v1alpha1",
         "kind": "DatasetBuild",
         "metadata": {"name": name},
-        "spec": {"sources": [{"name": SOURCE, "repository": repository}], "recipes": recipes},
+        "spec": {**spec, "sources": [{"name": SOURCE, "repository": repository}], "recipes": recipes},
     }
     return plan(DatasetBuild.model_validate(document), LOCAL)
 

@@ -3,6 +3,7 @@
 import os
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # What a test starts must not depend on who runs it.
 for name in ("GITHUB_TOKEN", "HF_TOKEN", "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "REPOLOOM_STORE"):
@@ -11,6 +12,10 @@ for name in ("GITHUB_TOKEN", "HF_TOKEN", "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # as in stages' processes: see repoloom_stages.__main__
+
+# How long an example takes to make or to try is a matter of what else the machine does.
+settings.register_profile("loaded-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("loaded-machine")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -16,6 +16,8 @@ from support.builders import data, dataset_build, fine_tune, output, recipe, sou
 from support.command import command, repoloom, tree_sha256, write_yaml
 from support.histories import package_history
 
+pytestmark = pytest.mark.timeout(1200)  # a run starts a dozen processes: on a loaded machine that takes minutes
+
 SPLIT = {"trainPercent": 60, "validationPercent": 5, "testPercent": 35}
 """A packages' files make a short history; a large test window still holds enough commits to judge by."""
 
@@ -156,7 +158,7 @@ def test_killed_in_training_and_run_again_the_adapter_is_the_same(tuned: Path) -
     file = write_yaml(tuned / "again.yaml", fine_tune("again", data=[own("home")], training=training(seed=1)))
     with subprocess.Popen(command(*run(file, tuned)), stdout=subprocess.DEVNULL) as process:
         checkpoints = tuned / "store/default/checkpoints"
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 600
         while not list(checkpoints.rglob("*.json")) and time.monotonic() < deadline:
             time.sleep(0.1)
         process.send_signal(signal.SIGKILL)

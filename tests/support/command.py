@@ -30,7 +30,7 @@ def command(*arguments: str | Path) -> list[str]:
     return [sys.executable, "-m", "repoloom", *map(str, arguments)]
 
 
-def repoloom(*arguments: str | Path, cwd: Path | None = None, timeout: float = 300) -> Ended:
+def repoloom(*arguments: str | Path, cwd: Path | None = None, timeout: float = 1000) -> Ended:
     """Call the command and wait."""
     environment = os.environ | {"COLUMNS": "160"}
     done = subprocess.run(

@@ -582,7 +582,7 @@ public class FerryTests
         ],
         calls=[
             ("Harbour.Ferries.Ferry.Cross", "self", "Call", ""),
-            ("Harbour.Ferries.Ferry.Cross", "self", "Stop", ""),
+            ("Harbour.Ferries.Ferry.Cross", "self", "Stop", "base"),
             ("Harbour.Ferries.Ferry.Cross", "method", "Height", "tide"),
             ("Harbour.Ferries.Ferry.Cross", "method", "Round", "tide.Height()"),
             ("Harbour.Ferries.Ferry.Cross", "free", "Max", ""),
@@ -690,7 +690,7 @@ function* count(n) { yield join(n); }
             ("", "free", "require", ""),
             ("", "free", "require", ""),
             ("Ferry.call", "self", "#ring", ""),
-            ("Ferry.cross", "self", "cross", ""),
+            ("Ferry.cross", "self", "cross", "super"),
             ("Ferry.cross", "path", "quay.find", ""),
             ("Ferry.cross", "method", "tie", "quay.find()"),
             ("Ferry.cross", "free", "hidden", ""),

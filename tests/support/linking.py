@@ -8,9 +8,10 @@ from typing import Any
 
 from repoloom_api.catalogue import IndexCodeParams, LinkCodeParams
 from repoloom_stages import index_code, link_code
-from repoloom_stages.linking.manifests import MANIFESTS_FILE, NAMES, READMES
+from repoloom_stages.linking.manifests import MANIFESTS_FILE, READMES, is_manifest
 from repoloom_stages.links import GraphFile, GraphItem, LinkedFile, Manifest
-from repoloom_stages.records import SourceFile, read_records, write_records
+from repoloom_stages.record_files import read_records, write_records
+from repoloom_stages.records import SourceFile
 from repoloom_stages.runtime.memos import Memo
 from repoloom_stages.runtime.stage import Inputs, Outputs
 from support.shards import source_file, write_shard
@@ -84,7 +85,7 @@ def _write_manifests(folder: Path, texts: Mapping[str, str]) -> Path:
     named = {
         path: text
         for path, text in texts.items()
-        if (name := path.rpartition("/")[2]) in NAMES or name.lower() in READMES
+        if is_manifest(name := path.rpartition("/")[2]) or name.lower() in READMES
     }
     write_records(folder / MANIFESTS_FILE, [Manifest(path=path, text=text) for path, text in sorted(named.items())])
     return folder

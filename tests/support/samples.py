@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from repoloom_stages import hold_out
-from repoloom_stages.records import Record, id_of, read_records, sample_id, text_sha256, write_records
+from repoloom_stages.record_files import read_records, write_records
+from repoloom_stages.records import Record, id_of, sample_id, text_sha256
 from repoloom_stages.runtime.stage import Inputs, Outputs
 
 REPO = "https://example.org/owner/example"

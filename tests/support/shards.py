@@ -12,7 +12,8 @@ from repoloom_api.v1alpha1.recipes import CodeUnits, Keep
 from repoloom_stages import code_units, index_code
 from repoloom_stages.linking.manifests import MANIFESTS_FILE
 from repoloom_stages.links import Manifest
-from repoloom_stages.records import SourceFile, read_records, write_records
+from repoloom_stages.record_files import read_records, write_records
+from repoloom_stages.records import SourceFile
 from repoloom_stages.runtime.memos import Memo
 from repoloom_stages.runtime.stage import Inputs, Outputs
 from repoloom_stages.syntax.languages import TEXT, language_of

@@ -10,7 +10,8 @@ from repoloom_api.catalogue import RepositoryName, ResolveParams, SnapshotParams
 from repoloom_api.runs import GitPin, Pin, Pins, SplitMode
 from repoloom_api.tasks import Reach
 from repoloom_stages import resolve, snapshot
-from repoloom_stages.records import SnapshotCommit, SourceFile, read_records
+from repoloom_stages.record_files import read_records
+from repoloom_stages.records import SnapshotCommit, SourceFile
 from repoloom_stages.runtime.connections import Connections
 from repoloom_stages.runtime.stage import Inputs, Outputs
 

@@ -11,9 +11,10 @@ from repoloom_api.catalogue import CodeGroupsParams, CodePatternsParams, IndexCo
 from repoloom_api.v1alpha1.recipes import CodeGroups, CodePatterns, Keep
 from repoloom_stages import code_groups, code_patterns, index_code, link_code
 from repoloom_stages.facts import Call, Import, IndexedFile, Item
-from repoloom_stages.linking.manifests import MANIFESTS_FILE, NAMES
+from repoloom_stages.linking.manifests import MANIFESTS_FILE, is_manifest
 from repoloom_stages.links import Crate, GraphFile, GraphItem, LinkedFile, LinkedItem, Manifest, PlacedFile
-from repoloom_stages.records import Side, SourceFile, write_records
+from repoloom_stages.record_files import write_records
+from repoloom_stages.records import Side, SourceFile
 from repoloom_stages.runtime.stage import Inputs, Outputs
 from repoloom_stages.syntax.grammars import grammar_of
 from support.shards import source_file, write_shard, write_tokenizer
@@ -153,7 +154,7 @@ def workspace_source(folder: Path) -> Inputs:
     """The roles of a stage that reads a whole source: the Rust workspace, indexed and linked, in one shard."""
     texts = workspace_files()
     write_shard(folder / "shards/b", *(source_file(path, text) for path, text in texts.items() if path[-3:] == ".rs"))
-    manifests = [Manifest(path=path, text=text) for path, text in texts.items() if path.rpartition("/")[2] in NAMES]
+    manifests = [Manifest(path=path, text=text) for path, text in texts.items() if is_manifest(path.rpartition("/")[2])]
     write_records(folder / "manifests" / MANIFESTS_FILE, manifests)
     files = {"files": (folder / "shards/b",), "manifests": (folder / "manifests",)}
     index_code.run(IndexCodeParams(), Inputs(files), Outputs(folder / "indexed"))

@@ -24,7 +24,7 @@ from rich.text import Text
 
 from repoloom.runner import TaskSummary, Unit
 from repoloom_api.catalogue import CATALOGUE
-from repoloom_api.tasks import Plan, Task
+from repoloom_api.tasks import Task
 
 
 class _RateColumn(ProgressColumn):
@@ -38,9 +38,8 @@ class _RateColumn(ProgressColumn):
 class Display(AbstractContextManager["Display"]):
     """Implements the runner's Progress for one plan."""
 
-    def __init__(self, console: Console, plan: Plan) -> None:
+    def __init__(self, console: Console) -> None:
         self._console = console
-        self._plan = plan
         self._live = console.is_terminal
         self._bars: dict[Unit, TaskID] = {}
         self._progress = Progress(

@@ -14,7 +14,8 @@ from repoloom_api.resources import FOLDERS
 from repoloom_api.runs import Result, RunRecord
 from repoloom_stages.errors import BadInput
 from repoloom_stages.gc import run_record_name
-from repoloom_stages.records import read_records, text_of
+from repoloom_stages.record_files import read_records
+from repoloom_stages.records import text_of
 from repoloom_stages.runtime.artifact_store import ArtifactStore
 from repoloom_stages.runtime.publication import latest_result
 

@@ -8,7 +8,7 @@ of another function. Which mistake a function gets follows from its id.
 import hashlib
 import re
 from collections.abc import Iterator
-from functools import partial
+from functools import cached_property
 
 from repoloom_api.catalogue import CodeContrastsParams
 from repoloom_api.v1alpha1.recipes import Header, HeaderField, HeaderFields, Shape
@@ -17,7 +17,8 @@ from repoloom_stages.links import LinkedItem
 from repoloom_stages.runtime.stage import Inputs, Outputs
 from repoloom_stages.sampling.code_file import CodeFile
 from repoloom_stages.sampling.headers import file_facts, frame_of
-from repoloom_stages.sampling.neighbourhood import Neighbourhood, name_of, owner_of
+from repoloom_stages.sampling.neighbourhood import Neighbourhood, is_constructor, name_of, owner_of, parameters_of
+from repoloom_stages.sampling.other_bodies import OtherBodies
 from repoloom_stages.sampling.pairs import Pair, write_pairs
 
 KIND = "code-contrast"
@@ -25,10 +26,28 @@ KIND = "code-contrast"
 NO_MISTAKE = "no-mistake"
 """Why a function makes no pair: nothing in it could be made wrong with certainty."""
 
-_NOTHING = re.compile(r"[\s{}.;]*(?:pass)?[\s{};]*")
-"""The body of a function that does nothing."""
+_WORD = re.compile(r"\w+")
+_WORD_EDGE = re.compile(r"\b")
+_CALL = re.compile(r"\s*(?:::<[^>]{0,1000}>)?\(")
+"""What follows a name where it is called. Without the bound, a body of nothing but `f::<` takes hours."""
 
-HEADER = Header(comment=HeaderFields(fields=(HeaderField.FILE,)))
+_QUALIFIER = re.compile(r"([\w>]{1,100})\s{0,10}::\s{0,10}\Z")
+"""What a path has before its last name."""
+
+_SELF = re.compile(r"\(\s*(?:&\s*(?:'\w+\s+)?)?(?:mut\s+)?self\b")
+_NAME_PART = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+")
+
+MAX_QUALIFIER_CHARACTERS = 120
+
+LEAST_WORD_CHARACTERS = 3
+
+MAX_INVENTED = 20
+"""Names that are tried for a call."""
+
+CAMEL_CASE = frozenset({"csharp", "go", "java", "javascript", "tsx", "typescript"})
+"""Languages that join the words of a function's name by a capital."""
+
+HEADER = Header(comment=HeaderFields(fields=(HeaderField.FILE, HeaderField.HOLDER)))
 
 
 def run(params: CodeContrastsParams, inputs: Inputs, outputs: Outputs) -> None:
@@ -43,11 +62,12 @@ def run(params: CodeContrastsParams, inputs: Inputs, outputs: Outputs) -> None:
 
 def _pairs(file: CodeFile, neighbours: Neighbourhood, outputs: Outputs) -> Iterator[Pair]:
     assert file.links is not None  # the planner gives this stage links
+    mistakes = _Mistakes(file, neighbours)
     for position, (item, linked) in enumerate(zip(file.facts["items"], file.links["items"], strict=True)):
         if item["kind"] != "function" or item["test"] or item["body"] >= item["end"]:
             continue
         reason = file.why_not(item["start"], item["end"])
-        mistake = None if reason else _mistake(file, position, linked, neighbours)
+        mistake = None if reason else mistakes.of(position, linked)
         if mistake is None:
             outputs.take()
             outputs.drop(reason or NO_MISTAKE)
@@ -56,7 +76,9 @@ def _pairs(file: CodeFile, neighbours: Neighbourhood, outputs: Outputs) -> Itera
 
 
 def _pair(file: CodeFile, item: Item, linked: LinkedItem, kind: str, rejected: str) -> Pair:
-    before = frame_of(HEADER, file_facts(file.place, file.about["language"]), file.about["language"]).before
+    language = file.about["language"]
+    facts = {**file_facts(file.place, language), HeaderField.HOLDER: file.part_of(item)}
+    before = frame_of(HEADER, facts, language).before
     prompt = before + file.code(item["start"], item["body"])
     answer = file.code(item["body"], item["end"])
     return Pair(
@@ -71,75 +93,78 @@ def _pair(file: CodeFile, item: Item, linked: LinkedItem, kind: str, rejected: s
     )
 
 
-def _mistake(file: CodeFile, position: int, linked: LinkedItem, neighbours: Neighbourhood) -> tuple[str, str] | None:
-    """What is wrong, and the wrong body: the first that can be made, beginning with one that the id chooses."""
-    ways = [
-        partial(_invented_call, file, position, linked, neighbours),
-        partial(_sibling_call, file, position, linked, neighbours),
-        partial(_other_body, file, position, linked),
-    ]
-    first = _number(linked["id"]) % len(ways)
-    made = (way() for way in (*ways[first:], *ways[:first]))
-    return next((one for one in made if one is not None), None)
+class _Mistakes:
+    """What can be wrong in the functions of one file: for each a kind of mistake, and the wrong body."""
 
+    def __init__(self, file: CodeFile, neighbours: Neighbourhood) -> None:
+        self._file = file
+        self._neighbours = neighbours
 
-def _invented_call(
-    file: CodeFile, position: int, linked: LinkedItem, neighbours: Neighbourhood
-) -> tuple[str, str] | None:
-    """The first resolved call gets a name that its file and neighbourhood do not have."""
-    body = _body(file, position)
-    for called in linked["calls"]:
-        name = name_of(called)
-        invented = f"{name}_{name_of(linked['id'])}"
-        if (
-            _is_called(name, body)
-            and invented not in file.about["text"]
-            and not neighbours.get(owner_of(called) + invented)
-        ):
-            return "invented-call", _renamed(body, name, invented)
-    return None
+    @cached_property
+    def _bodies(self) -> OtherBodies:
+        return OtherBodies(self._file)
 
+    @cached_property
+    def _words(self) -> frozenset[str]:
+        """All words of the file."""
+        return frozenset(found[0] for found in _WORD.finditer(self._file.about["text"]))
 
-def _sibling_call(
-    file: CodeFile, position: int, linked: LinkedItem, neighbours: Neighbourhood
-) -> tuple[str, str] | None:
-    """The first resolved call that has a sibling (same type or module) with another signature calls that instead."""
-    body = _body(file, position)
-    for called in linked["calls"]:
-        target, name = neighbours.get(called), name_of(called)
-        if target is None or not _is_called(name, body):
-            continue
-        for other in neighbours.beside(called):
-            parameters = _parameters(other["signature"])
-            if parameters and parameters != _parameters(target["signature"]) and name_of(other["id"]) not in body:
-                return "sibling-call", _renamed(body, name, name_of(other["id"]))
-    return None
+    def of(self, position: int, linked: LinkedItem) -> tuple[str, str] | None:
+        """The first that can be made, beginning with one that the id chooses."""
+        ways = (self._invented_call, self._sibling_call, self._other_body)
+        first = _number(linked["id"]) % len(ways)
+        made = (way(position, linked) for way in (*ways[first:], *ways[:first]))
+        return next((one for one in made if one is not None), None)
 
+    @cached_property
+    def _last_words(self) -> list[str]:
+        """The last words of the names of the file's functions, without those that say little."""
+        names = (name_of(item["name"]) for item in self._file.facts["items"] if item["kind"] == "function")
+        last = {words[-1].lower() for name in names if (words := _NAME_PART.findall(name))}
+        return sorted(word for word in last if len(word) >= LEAST_WORD_CHARACTERS)
 
-def _other_body(file: CodeFile, position: int, linked: LinkedItem) -> tuple[str, str] | None:
-    """The body of another function of the file, with another signature, that does something and stands as deep."""
-    item = file.facts["items"][position]
-    others = [
-        other
-        for other in file.facts["items"]
-        if other["kind"] == "function"
-        and other["body"] < other["end"]
-        and not item["start"] <= other["start"] < item["end"]
-        and not other["start"] <= item["start"] < other["end"]
-        and _parameters(other["signature"]) != _parameters(item["signature"])
-        and _indentation(file, other) == _indentation(file, item)
-        and not _NOTHING.fullmatch(file.code(other["body"], other["end"]))
-    ]
-    if not others:
+    def _invented_call(self, position: int, linked: LinkedItem) -> tuple[str, str] | None:
+        """The first resolved call gets a name that its file and neighbourhood do not have."""
+        body = _body(self._file, position)
+        for called in linked["calls"]:
+            if not _is_called(called, body) or is_constructor(called, self._file.about["language"]):
+                continue
+            for invented in self._invented_names(name_of(called), linked["id"]):
+                if invented not in self._words and not self._neighbours.get(owner_of(called) + invented):
+                    return "invented-call", _renamed(body, called, invented)
         return None
-    other = others[_number(linked["id"]) % len(others)]
-    rejected = file.code(other["body"], other["end"])
-    return ("other-body", rejected) if rejected.strip() != _body(file, position).strip() else None
 
+    def _invented_names(self, name: str, caller: str) -> Iterator[str]:
+        """A name with one more word, joined as the language does.
 
-def _indentation(file: CodeFile, item: Item) -> str:
-    code = file.code(item["start"], item["body"])
-    return code[: len(code) - len(code.lstrip())]
+        The word is that of another function of the file: no ending tells names that are wrong from those that are not.
+        """
+        words, first = self._last_words, _number(f"{caller}.{name}")
+        for number in range(min(len(words), MAX_INVENTED)):
+            word = words[(first + number) % len(words)]
+            if word not in name.lower():
+                yield name + (word.capitalize() if self._file.about["language"] in CAMEL_CASE else f"_{word}")
+
+    def _sibling_call(self, position: int, linked: LinkedItem) -> tuple[str, str] | None:
+        """The first resolved call of what has a sibling with another signature, called alike, calls that instead."""
+        body = _body(self._file, position)
+        for called in linked["calls"]:
+            target = self._neighbours.get(called)
+            if target is None or not _is_called(called, body):
+                continue
+            on_value = _takes_self(target["signature"])
+            for other in self._neighbours.beside(target):
+                if _takes_self(other["signature"]) == on_value and name_of(other["id"]) not in body:
+                    return "sibling-call", _renamed(body, called, name_of(other["id"]))
+        return None
+
+    def _other_body(self, position: int, linked: LinkedItem) -> tuple[str, str] | None:
+        """The body of another function of the file, with another signature, that does something and stands as deep."""
+        other = self._bodies.choose(position, _number(linked["id"]))
+        if other is None:
+            return None
+        rejected = self._file.code(other["body"], other["end"])
+        return ("other-body", rejected) if rejected.strip() != _body(self._file, position).strip() else None
 
 
 def _body(file: CodeFile, position: int) -> str:
@@ -147,18 +172,34 @@ def _body(file: CodeFile, position: int) -> str:
     return file.code(item["body"], item["end"])
 
 
-def _is_called(name: str, body: str) -> bool:
-    return re.search(rf"\b{re.escape(name)}\s*(?:::<[^>]*>)?\(", body) is not None
+def _calls(called: str, body: str) -> Iterator[int]:
+    """Where a body calls what may be an item of that id: its name, but not as another type's."""
+    name, owners = name_of(called), {name_of(owner_of(called).rstrip(":./")), "Self", "self", "super", "crate"}
+    place = body.find(name)
+    while place >= 0:
+        call = _CALL.match(body, place + len(name)) if _WORD_EDGE.match(body, place) else None
+        qualifier = _QUALIFIER.search(body[max(0, place - MAX_QUALIFIER_CHARACTERS) : place]) if call else None
+        if call and (qualifier is None or qualifier[1] in owners):
+            yield place
+        place = body.find(name, call.end() if call else place + 1)
 
 
-def _renamed(body: str, name: str, other: str) -> str:
-    """The body with every call of a name turned into calls of another."""
-    return re.sub(rf"\b{re.escape(name)}(\s*(?:::<[^>]*>)?\()", lambda found: other + found[1], body)
+def _is_called(called: str, body: str) -> bool:
+    return any(True for _ in _calls(called, body))
 
 
-def _parameters(signature: str) -> str:
-    """A signature from its first bracket on."""
-    return signature[signature.find("(") :] if "(" in signature else ""
+def _renamed(body: str, called: str, other: str) -> str:
+    """The body with every call of an item turned into calls of another name."""
+    end, parts = 0, []
+    for place in _calls(called, body):
+        parts += [body[end:place], other]
+        end = place + len(name_of(called))
+    return "".join([*parts, body[end:]])
+
+
+def _takes_self(signature: str) -> bool:
+    """Whether a function is called on a value."""
+    return _SELF.match(parameters_of(signature)) is not None
 
 
 def _number(identifier: str) -> int:

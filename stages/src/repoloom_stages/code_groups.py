@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from repoloom_api.catalogue import CodeGroupsParams
-from repoloom_stages.records import FILES, TRAIN, Record, read_records, read_sides, write_samples
+from repoloom_stages.record_files import FILES, read_records, read_sides, write_samples
+from repoloom_stages.records import TRAIN, Record
 from repoloom_stages.runtime.scratch import Scratch
 from repoloom_stages.runtime.stage import Inputs, Outputs
 from repoloom_stages.sampling.code_file import EMPTY, CodeFile
@@ -42,8 +43,6 @@ IMPL_COLLECTIONS, TRAIT_ECOSYSTEMS, CROSS_CRATE = "implCollections", "traitEcosy
 
 LEAST_OTHERS = {IMPL_COLLECTIONS: LEAST_IMPLEMENTATIONS, TRAIT_ECOSYSTEMS: 1, CROSS_CRATE: 1}
 """How many pieces must stand beside the one that a group is about."""
-
-PROGRESS_FILES = 50
 
 
 def run(params: CodeGroupsParams, inputs: Inputs, outputs: Outputs) -> None:
@@ -118,9 +117,8 @@ class _Source:
             else:
                 side = about["split"] or sides[about["repo"], about["path"]]
                 source._take(file, side, order.get(about["path"], len(order)), texts, packer)
-            if number % PROGRESS_FILES == 0 or number == total:
-                # What comes after the last file takes about as long as reading them all.
-                outputs.progress(number, 2 * total)
+            # What comes after the last file takes about as long as reading them all.
+            outputs.progress(number, 2 * total)
         return source
 
     def _take(self, file: CodeFile, side: str, order: int, texts: GroupTexts, packer: Packer) -> None:

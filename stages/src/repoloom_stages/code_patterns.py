@@ -13,7 +13,8 @@ from typing import NamedTuple
 from repoloom_api.artifacts import canonical_json
 from repoloom_api.catalogue import CodePatternsParams
 from repoloom_api.v1alpha1.recipes import Header, HeaderField, Pattern
-from repoloom_stages.records import TRAIN, Record, write_samples
+from repoloom_stages.record_files import write_samples
+from repoloom_stages.records import TRAIN, Record
 from repoloom_stages.runtime.scratch import Scratch
 from repoloom_stages.runtime.stage import Inputs, Outputs
 from repoloom_stages.sampling.call_graph_view import CallGraph, neighbours
@@ -22,7 +23,7 @@ from repoloom_stages.sampling.keep import Kept
 from repoloom_stages.sampling.layer_changes import LayerChanges
 from repoloom_stages.sampling.pattern_choice import Candidate, Choice, Key, choice_of
 from repoloom_stages.sampling.pattern_figures import PatternFigures
-from repoloom_stages.sampling.pattern_matches import Found, Matcher
+from repoloom_stages.sampling.pattern_matches import Found, Matcher, calls_by_item
 from repoloom_stages.sampling.pattern_units import Matched, matched, units
 from repoloom_stages.sampling.samples import Samples, Unit
 from repoloom_stages.sampling.whole_source import count_source_files, source_files
@@ -32,8 +33,6 @@ KIND = "code-pattern"
 
 NOT_CHOSEN = "over-limit"
 """Why a match is no sample: the pattern's `limit` leaves it out."""
-
-PROGRESS_FILES = 50
 
 
 def run(params: CodePatternsParams, inputs: Inputs, outputs: Outputs) -> None:
@@ -64,8 +63,7 @@ def _records(source: "_Source", samples: Samples, outputs: Outputs) -> Iterator[
     for number, position in enumerate(order, start=1):
         file, found = source.file(position)
         yield from samples.of(file, source.units(position, file, found, outputs))
-        if number % PROGRESS_FILES == 0 or number == len(order):
-            outputs.progress(len(order) + number, 2 * len(order))
+        outputs.progress(len(order) + number, 2 * len(order))
 
 
 class _Kept(NamedTuple):
@@ -102,8 +100,7 @@ class _Source:
                 outputs.drop(reason)
             else:
                 self._see(file)
-            if number % PROGRESS_FILES == 0 or number == total:
-                outputs.progress(number, 2 * total)
+            outputs.progress(number, 2 * total)
         for choice in self._choices:
             choice.settle()
 
@@ -121,9 +118,9 @@ class _Source:
             self._files.append(_Kept(file.about["path"], file.about["split"], number))
 
     def _matched(self, number: int, file: CodeFile) -> Iterator[Matched]:
-        count = 0
+        count, calls = 0, calls_by_item(file.facts)
         for position, (pattern, matcher) in enumerate(zip(self._patterns, self._matchers, strict=True)):
-            for found in matcher.found(file.facts):
+            for found in matcher.found(file.facts, calls):
                 if file.about["split"] in ("", TRAIN):
                     self.figures.matched(pattern.name, found.names)
                 self._choices[position].see(_candidate(Key(number, count), found, file))

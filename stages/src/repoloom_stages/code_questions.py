@@ -2,7 +2,8 @@
 
 Instructions ask for code, documentation, members, places or calls; reasoning asks how a call comes from one function to
 another and what a change touches, and answers in steps. An answer is written from facts and read back against them: a
-name in it that the snapshot does not have drops the pair. Prompts open with the name of what they ask about, so that no
+name in it that the snapshot does not have drops the pair, and what its path alone does not tell from another is asked
+nothing that only one of them answers. Prompts open with the name of what they ask about, so that no
 opening is frequent.
 """
 
@@ -17,7 +18,7 @@ from repoloom_stages.links import GraphItem, LinkedItem
 from repoloom_stages.runtime.stage import Inputs, Outputs
 from repoloom_stages.sampling.code_file import CodeFile
 from repoloom_stages.sampling.headers import repository_name
-from repoloom_stages.sampling.neighbourhood import Neighbourhood
+from repoloom_stages.sampling.neighbourhood import Neighbourhood, is_constructor, name_of
 from repoloom_stages.sampling.pairs import Pair, write_pairs
 
 KIND = "code-question"
@@ -26,6 +27,9 @@ MOST_NAMES = 30
 """In one answer. What is called from more places is known to everybody, and a list of them teaches nothing."""
 
 CODE_KINDS = {"function": "function", "struct": "type", "enum": "type", "class": "type", "interface": "type"}
+
+AGREED = frozenset({"interface", "trait"})
+"""What holds functions whose signatures others must have too."""
 
 LANGUAGES = {"cpp": "C++", "csharp": "C#", "javascript": "JavaScript", "tsx": "TypeScript", "typescript": "TypeScript"}
 """Names that are no word with a capital."""
@@ -38,6 +42,7 @@ PARTS = {
 }
 """What a language calls that of which a file is a part, and that of which this is a part."""
 
+_WORD = re.compile(r"\w+")
 _DOCSTRING = re.compile(r"""[rRuU]?(\"{3}|'{3}|"|')(?:\\.|(?!\1).)*\1[ \t]*;?[ \t]*\n*""", re.DOTALL)
 
 
@@ -75,23 +80,38 @@ class _Asked:
         if item["kind"] == "function" and item["body"] < item["end"]:
             yield self._implement()
             yield from self._document()
+        if self._has_namesake:
+            return
         if item["members"] and CODE_KINDS[item["kind"]] == "type":
             yield self._members()
         yield self._locate()
-        if 1 < len(self._linked["calls"]) <= MOST_NAMES:
-            yield self._calls()
+        yield from self._calls()
 
     def reasoning(self) -> Iterator[Pair]:
-        if len(self._linked["callers"]) > 0 and self._linked["called"] <= MOST_NAMES:
+        if self._has_namesake:
+            return
+        if self._item["kind"] == "function" and 0 < self._linked["called"] <= MOST_NAMES and not self._is_agreed:
             yield self._impact()
         yield from self._ways()
+
+    @property
+    def _has_namesake(self) -> bool:
+        """Whether its path alone does not say what is meant."""
+        return self._neighbours.has_namesake(self._linked["id"], self._item["kind"])
+
+    @property
+    def _is_agreed(self) -> bool:
+        """Whether its signature is that of a trait or interface, or is one: who else implements that is not known."""
+        holder = self._file.holder(self._item)
+        return holder is not None and (bool(holder["bases"]) or holder["kind"] in AGREED)
 
     def _implement(self) -> Pair:
         said = f"\n\n{self._item['doc']}" if self._item["doc"] else ""
         written = self._file.about["language"]
         language = LANGUAGES.get(written, written.capitalize())
         where = f"in `{self._path}` of {self._repository}"
-        signature = f"Signature: `{self._item['signature']}`"
+        holder = self._file.part_of(self._item)
+        signature = (f"Part of: `{holder}`\n" if holder else "") + f"Signature: `{self._item['signature']}`"
         prompt = f"{self._subject} {where}: write this {language} function.{said}\n\n{signature}\n\n"
         start, end = self._item["start"], self._item["end"]
         code = self._file.code(start, end)
@@ -106,7 +126,7 @@ class _Asked:
 
     def _undocumented(self) -> str:
         """The function without its documentation; nothing where that is all there is, or cannot be told."""
-        signature, body = self._item["signature"], self._file.code(self._item["body"], self._item["end"])
+        signature, body = self._item["signature"], self._file.outdented(self._item)
         if self._file.about["language"] != "python":
             return f"{signature} {body}"
         docstring = _DOCSTRING.match(body)
@@ -122,9 +142,10 @@ class _Asked:
         return self._pair("members", prompt, "\n".join(lines) + "\n", verified=verified)
 
     def _locate(self) -> Pair:
-        place, item = self._file.place, self._item
+        place, item, holder = self._file.place, self._item, self._file.part_of(self._item)
         part, whole = PARTS.get(self._file.about["language"], ("module", "package"))
-        belongs = [f"of the {part} `{place['module']}`"] if place["module"] else []
+        belongs = [f"in `{holder}`"] if holder else []
+        belongs += [f"of the {part} `{place['module']}`"] if place["module"] else []
         belongs += [f"in the {whole} `{place['crate']}`"] if place["crate"] else []
         prompt = f"{self._subject}: what is it, and where in {self._repository} is it defined?\n\n"
         what = " ".join([*filter(None, (item["visibility"], item["kind"])), *belongs])
@@ -132,10 +153,12 @@ class _Asked:
             "locate", prompt, f"`{self._path}`, line {item['start_line']}: {what}.\n\n`{item['signature']}`\n"
         )
 
-    def _calls(self) -> Pair:
-        called = self._neighbours.known(self._linked["calls"])
-        prompt = f"{self._subject}: which functions of {self._repository} does it call?\n\n"
-        return self._pair("calls", prompt, _listed(called or []), verified=called is not None)
+    def _calls(self) -> Iterator[Pair]:
+        known = self._neighbours.known(self._linked["calls"])
+        called = [one for one in known or [] if one["kind"] == "function"]
+        if 1 < len(called) <= MOST_NAMES or (known is None and 1 < len(self._linked["calls"]) <= MOST_NAMES):
+            prompt = f"{self._subject}: which functions of {self._repository} does it call?\n\n"
+            yield self._pair("calls", prompt, _listed(called), verified=known is not None)
 
     def _impact(self) -> Pair:
         known = self._neighbours.known(self._linked["callers"])
@@ -154,11 +177,17 @@ class _Asked:
         return self._pair("impact", prompt, answer, verified=known is not None)
 
     def _ways(self) -> Iterator[Pair]:
-        """How a call comes to what is two calls away: the first such way that no direct call shortens."""
+        """How a call comes to what is two calls away: the first such way that no direct call can shorten.
+
+        Where its own body says that name, it may be a call that the links could not tell.
+        """
         own = set(self._linked["calls"]) | {self._linked["id"]}
+        words = frozenset(_WORD.findall(self._file.code(self._item["body"], self._item["end"])))
+        language = self._file.about["language"]
         for between in self._neighbours.known(self._linked["calls"]) or []:
-            further = next((one for one in between["calls"] if one not in own), None)
-            if further:
+            far = (one for one in between["calls"] if one not in own and not is_constructor(one, language))
+            further = next((one for one in far if name_of(one) not in words), None)
+            if further and between["kind"] == "function":
                 yield self._way(between, further)
                 return
 

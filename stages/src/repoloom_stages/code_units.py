@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from repoloom_api.catalogue import CodeUnitsParams
 from repoloom_api.v1alpha1.recipes import OVERVIEWS, Granularity, HeaderField
 from repoloom_stages.facts import Item
-from repoloom_stages.records import Record, write_samples
+from repoloom_stages.record_files import write_samples
+from repoloom_stages.records import Record
 from repoloom_stages.runtime.stage import Inputs, Outputs
 from repoloom_stages.sampling.call_graph_view import CallGraph
 from repoloom_stages.sampling.code_file import CodeFile, code_files, count_files
@@ -16,8 +17,6 @@ from repoloom_stages.sampling.samples import Samples, Unit
 from repoloom_stages.tokens import TokenCounter
 
 KIND = "code-unit"
-
-PROGRESS_FILES = 20
 
 
 def run(params: CodeUnitsParams, inputs: Inputs, outputs: Outputs) -> None:
@@ -43,8 +42,7 @@ def _records(params: CodeUnitsParams, samples: Samples, inputs: Inputs, outputs:
     wanted = frozenset(params.units.granularities) - OVERVIEWS
     for number, file in enumerate(code_files(inputs), start=1):
         yield from samples.of(file, _units(file, wanted))
-        if number % PROGRESS_FILES == 0 or number == total:
-            outputs.progress(number, total)
+        outputs.progress(number, total)
 
 
 def _units(file: CodeFile, wanted: frozenset[Granularity]) -> Iterator[Unit]:
@@ -53,7 +51,7 @@ def _units(file: CodeFile, wanted: frozenset[Granularity]) -> Iterator[Unit]:
         yield Unit(Granularity.FILE.value, "", 0, len(file.source))
     for item in file.facts["items"]:
         if item["kind"] in wanted and not _only_declared(item):
-            facts = {HeaderField.DOC: item["doc"]}
+            facts = {HeaderField.DOC: item["doc"], HeaderField.HOLDER: file.part_of(item)}
             yield Unit(item["kind"], item["name"], item["start"], item["end"], facts)
 
 

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from repoloom_api.catalogue import DeduplicateParams
-from repoloom_stages.records import TEST, TRAIN, VALIDATION, Copy, SampleId, read_all, write_records
+from repoloom_stages.record_files import read_all, write_records
+from repoloom_stages.records import TEST, TRAIN, VALIDATION, Copy, SampleId
 from repoloom_stages.runtime.digests import CODE_BYTES, ID_BYTES, Digests, Packed, SortedDigests, hexadecimal
 from repoloom_stages.runtime.stage import Inputs, Outputs
 

@@ -75,8 +75,8 @@ Call = tuple[int, int, str, str, str]
 
 How: `free` (`f()`), `path` (`a::b()`, `Type.method()` where the left side is a type), `self` (`self.f()`, `this.f()`),
 `method` (`x.f()`), `macro` (`f!()`), `new` (`new F()`). Name as written, without type arguments. Receiver: of a method,
-the expression before the dot if it is names and dots (`x`, `self.store`), or `f()` for the result of a call of `f`;
-else empty.
+the expression before the dot if it is names and dots (`x`, `self.store`), or `f()` for the result of a call of `f`; of
+`self`, the word for the object's bases where it is one (`super`, `base`); else empty.
 """
 
 Binding = tuple[int, int, str, str]
@@ -87,6 +87,9 @@ That is the written type, the path of a literal (`Foo` of `Foo { … }`), or an 
 that a loop takes, `match(Foo::Bar).0` for a part that a pattern takes, `f(|0,1|)` for what `f` gives the second
 parameter of the closure that is its first argument. It is empty where the text does not say it, and `}` with a line
 where what was bound from that line on holds no more.
+
+In other languages than Rust, a type stands after `:` (`:Foo`), `f().0` is a part of what a call gives, `self.x` a field
+of the object around, and only names are listed on which something is called; a name bound twice is listed twice.
 """
 
 
@@ -102,7 +105,7 @@ class Found(TypedDict):
     calls: list[Call]
     """In order of position."""
     bindings: list[Binding]
-    """In order of line; of languages whose methods are resolved by type (Rust)."""
+    """In order of line."""
 
 
 class Facts(Found):

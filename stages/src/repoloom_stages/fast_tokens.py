@@ -7,9 +7,10 @@ text that has it, in the surroundings that decide how text is split. One differe
 
 import json
 import re
-from itertools import accumulate
 from typing import Any, Self
 
+import numpy as np
+import numpy.typing as npt
 from gigatoken import Tokenizer as Gigatoken
 from tokenizers import Tokenizer
 
@@ -35,7 +36,7 @@ class FastTokenizer:
         self._byte_level = byte_level
         self._known: set[str] = set()
         """Characters beyond ASCII that were compared."""
-        self._lengths: list[int] | None = None
+        self._lengths: npt.NDArray[np.int64] | None = None
         """Bytes of each token, by id, once somebody asks for places."""
 
     @classmethod
@@ -58,19 +59,19 @@ class FastTokenizer:
             return None
         return len(self._fast.encode(text))
 
-    def starts(self, text: str) -> list[int] | None:
+    def starts(self, text: str) -> npt.NDArray[np.uint32] | None:
         """Where each token starts, in bytes of UTF-8; None where the two disagree or that cannot be told."""
         if not self._byte_level or (not text.isascii() and not self._learn(text)):
             return None
-        ids: list[int] = self._fast.encode(text).tolist()
         if self._lengths is None:
             vocabulary = self._fast.vocab
-            self._lengths = [len(vocabulary.get(number, b"")) for number in range(max(vocabulary, default=0) + 1)]
-        source = text.encode()
-        places = list(accumulate((self._lengths[number] for number in ids), initial=0))
-        if places.pop() != len(source):
+            numbers = range(max(vocabulary, default=0) + 1)
+            self._lengths = np.array([len(vocabulary.get(number, b"")) for number in numbers], np.int64)
+        source, lengths = text.encode(), self._lengths[self._fast.encode(text)]
+        if lengths.sum() != len(source):
             return None
-        return places if text.isascii() else [_character(source, place) for place in places]
+        places = lengths.cumsum() - lengths
+        return (places if text.isascii() else _characters(source)[places]).astype(np.uint32)
 
     def _learn(self, text: str) -> bool:
         """Compare the characters of a text that were not compared yet."""
@@ -86,8 +87,7 @@ class FastTokenizer:
         return exact == fast
 
 
-def _character(source: bytes, place: int) -> int:
-    """Where the character starts that a byte is of."""
-    while source[place] & 0xC0 == 0x80:
-        place -= 1
-    return place
+def _characters(source: bytes) -> npt.NDArray[np.int64]:
+    """Of each byte, where the character starts that it is of."""
+    continues = np.frombuffer(source, np.uint8) & 0xC0 == 0x80
+    return np.maximum.accumulate(np.where(continues, 0, np.arange(len(source))))

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from repoloom_api.catalogue import GateParams
 from repoloom_api.v1alpha1.datasetbuild import GateRequirements
-from repoloom_stages.records import Record, Refused, read_records, write_records
+from repoloom_stages.record_files import read_records, write_records
+from repoloom_stages.records import Record, Refused
 from repoloom_stages.runtime.stage import Inputs, Outputs
 from repoloom_stages.sampling.sentinels import code_of
 

@@ -23,7 +23,8 @@ from itertools import chain
 from repoloom_api.catalogue import HoldOutParams
 from repoloom_stages.facts import IndexedFile
 from repoloom_stages.links import PlacedFile
-from repoloom_stages.records import FILES, TEST, TRAIN, VALIDATION, Side, first_side, read_records, write_records
+from repoloom_stages.record_files import FILES, read_records, write_records
+from repoloom_stages.records import TEST, TRAIN, VALIDATION, Side, first_side
 from repoloom_stages.runtime.stage import Inputs, Outputs
 
 MIN_SHARED_BYTES = 150

@@ -4,9 +4,6 @@ Facts are kept per blob, so a later snapshot costs its new blobs only. What file
 is for `link-code`; units are cut from the items by `code-units`.
 """
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import orjson
 from tree_sitter import Tree
 
@@ -14,8 +11,8 @@ from repoloom_api.catalogue import IndexCodeParams
 from repoloom_stages.facts import Facts
 from repoloom_stages.linking.manifests import read_manifests
 from repoloom_stages.linking.places import Places
-from repoloom_stages.links import PlacedFile
-from repoloom_stages.records import FILES, SourceFile, count_records, read_records, write_lines, write_records
+from repoloom_stages.record_files import FILES, open_lines, read_lines, without_text
+from repoloom_stages.records import SourceFile
 from repoloom_stages.runtime.confined import Bounds, Confined
 from repoloom_stages.runtime.memos import Memo
 from repoloom_stages.runtime.stage import Inputs, Outputs
@@ -24,8 +21,6 @@ from repoloom_stages.syntax.finders import FINDERS
 from repoloom_stages.syntax.grammars import MAX_BYTES, grammar_of
 from repoloom_stages.syntax.rust_items import laid_open_facts
 
-PROGRESS_FILES = 50
-
 TOO_LARGE, PARSER_LIMITS = "too-large-to-parse", "parser-limits"
 """Why a file whose language has a grammar has no tree. It is in the index with its lines, and counts as dropped."""
 
@@ -33,8 +28,10 @@ SPARE_MEMORY, MEMORY_PER_BYTE = 256_000_000, 512
 """A tree and its facts take up to 330 bytes for each byte of the densest code (`f();f();…`), and 75 in 420 files of
 tokio, Python packages and other projects. `]/=x(]/=x(…` in Rust takes a gigabyte for ten kilobytes, in one step."""
 
-SPARE_SECONDS, SECONDS_PER_MEGABYTE = 10, 60
-"""A megabyte of code takes one second, and of text that fails in each statement (`let x = let x = …`) ten."""
+SPARE_SECONDS, SECONDS_PER_MEGABYTE = 30, 200
+"""A megabyte of code takes one second, of text that fails in each statement ten to forty (`let x = …` in Rust, `a; …`
+in C#). What was found to take longer is too deep to be read: it is left unread for the same reason, whether a machine
+is too slow for it or not."""
 
 
 def run(params: IndexCodeParams, inputs: Inputs, outputs: Outputs) -> None:
@@ -42,27 +39,22 @@ def run(params: IndexCodeParams, inputs: Inputs, outputs: Outputs) -> None:
 
     Beside it `places/files.jsonl.zst`, line for line too, by the manifests in the role `manifests`.
     """
-    files = inputs.one("files") / FILES
-    write_lines(outputs.file(f"index/{FILES}"), _indexed(files, outputs))
+    lines = list(read_lines(inputs.one("files") / FILES))
     places = Places(read_manifests(inputs.many("manifests")), params.layers)
-    write_records(outputs.file(f"places/{FILES}"), _placed(files, places))
-
-
-def _placed(files: Path, places: Places) -> Iterator[PlacedFile]:
-    return (places.place(file) for file in read_records(files))
-
-
-def _indexed(files: Path, outputs: Outputs) -> Iterator[bytes]:
-    """The index's lines: what says which file it is, and its facts, which a memo has as JSON."""
-    total = count_records(files)
-    with Confined(_facts_as_json, _bounds_of) as confined:
-        for number, file in enumerate(read_records(files), start=1):
-            facts = _known_facts(file, outputs.memo, confined)
+    index, placed = (outputs.file(f"{name}/{FILES}") for name in ("index", "places"))
+    with (
+        Confined(_facts_as_json, _bounds_of) as confined,
+        open_lines(index) as write_facts,
+        open_lines(placed) as write_place,
+    ):
+        for number, line in enumerate(lines, start=1):
+            about = orjson.loads(without_text(line))
+            facts = _known_facts(about, line, outputs.memo, confined)
             _count(facts, outputs)
-            if number % PROGRESS_FILES == 0 or number == total:
-                outputs.progress(number, total)
-            about = {name: file[name] for name in ("path", "split", "blob", "language")}
-            yield orjson.dumps(about)[:-1] + b"," + facts[1:]
+            which = {name: about[name] for name in ("path", "split", "blob", "language")}
+            write_facts(orjson.dumps(which)[:-1] + b"," + facts[1:])
+            write_place(orjson.dumps(places.place(about)))
+            outputs.progress(number, len(lines))
 
 
 def _count(facts: bytes, outputs: Outputs) -> None:
@@ -76,12 +68,12 @@ def _count(facts: bytes, outputs: Outputs) -> None:
 _READ = b'"unread":""}'
 
 
-def _known_facts(file: SourceFile, memo: Memo, confined: Confined) -> bytes:
-    """Facts of a file, from the memo if its blob has been read before."""
-    key = f"{file['language']}:{file['blob']}"
+def _known_facts(about: SourceFile, line: bytes, memo: Memo, confined: Confined) -> bytes:
+    """Facts of a file, from the memo if its blob has been read before. Only where they are new is its text decoded."""
+    key = f"{about['language']}:{about['blob']}"
     known = memo.get(key)
     if known is None:
-        known = _found_facts(file["language"], file["text"].encode(), confined)
+        known = _found_facts(about["language"], orjson.loads(line)["text"].encode(), confined)
         memo.put(key, known)
     return known
 

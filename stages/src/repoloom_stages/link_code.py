@@ -14,7 +14,7 @@ import orjson
 
 from repoloom_api.artifacts import SHARDS_FILE
 from repoloom_api.catalogue import LinkCodeParams
-from repoloom_stages.facts import IndexedFile, Item
+from repoloom_stages.facts import Import, IndexedFile, Item
 from repoloom_stages.linking.call_graph import centrality
 from repoloom_stages.linking.crates import crates_of
 from repoloom_stages.linking.declarations import Declarations
@@ -26,7 +26,8 @@ from repoloom_stages.linking.number_lists import NumberLists, Numbers
 from repoloom_stages.linking.packages import read_packages
 from repoloom_stages.linking.snapshot_facts import Place, SnapshotFacts
 from repoloom_stages.links import Figures, GraphFile, GraphItem, LinkedFile, LinkedItem, PlacedFile
-from repoloom_stages.records import FILES, TRAIN, read_records, write_records
+from repoloom_stages.record_files import FILES, read_records, write_records
+from repoloom_stages.records import TRAIN
 from repoloom_stages.runtime.scratch import Scratch
 from repoloom_stages.runtime.stage import Inputs, Outputs
 
@@ -34,7 +35,6 @@ MOST_CALLERS = 50
 """Callers of an item that are named; `called` counts them all."""
 
 BROKEN_MANIFEST = "broken manifest"
-PROGRESS_FILES = 200
 
 _FUNCTION = "function"
 
@@ -64,6 +64,8 @@ class _Links:
         """Numbers of the files that each file imports from."""
         self._needs = NumberLists()
         """Of each training file: the numbers of those that it imports or calls; of a held-out file, nothing."""
+        self._firm = NumberLists()
+        """Of those, what it imports for its own code: not for its tests alone, and not to give it on."""
         self._calls: Counter[str] = Counter()
         self._resolved: Counter[str] = Counter()
 
@@ -118,8 +120,7 @@ class _Links:
             else:
                 with linker.held_out(number) as version:
                     self._link_file(linker, number, file, version)
-            if number % PROGRESS_FILES == 0 or number + 1 == total:
-                self._outputs.progress(number + 1, total)
+            self._outputs.progress(number + 1, total)
 
     def _link_file(self, linker: Linker, number: int, file: IndexedFile, version: int | None) -> None:
         """Link a file; what it would take from its own training version, it does not have."""
@@ -138,9 +139,10 @@ class _Links:
                 calls.setdefault(call[0], {})[self._called(found, version)] = None
         for position in range(len(file["items"])):
             self._calls_of.add(calls.get(position, ()))
-        imports = linker.imported(number, file) - {version}
-        self._imports.add(sorted(imports))
-        self._needs.add((imports | needs) - {number} if training else ())
+        own, others = (linker.imported(number, file, some) - {version} for some in _own_imports(file))
+        self._imports.add(sorted(own | others))
+        self._needs.add((own | others | needs) - {number} if training else ())
+        self._firm.add(own - {number} if training else ())
 
     def _called(self, place: Place, version: int | None) -> int:
         """The item that a call of a place means: its definition, unless that is in the file's own training version."""
@@ -220,12 +222,23 @@ class _Links:
         training = (one for one in range(len(self._facts.files)) if self._is_training(one))
         numbers = sorted(training, key=lambda one: self._facts.files[one].path)
         positions = {number: position for position, number in enumerate(numbers)}
-        needs = NumberLists()
+        needs, firm = NumberLists(), NumberLists()
         for number in numbers:
             needs.add(sorted(positions[one] for one in self._needs[number]))
-        for position, cycle in ordered(needs):
+            firm.add(sorted(positions[one] for one in self._firm[number]))
+        for position, cycle in ordered(needs, firm):
             file = self._facts.files[numbers[position]]
             yield GraphFile(path=file.path, crate=file.crate, module=file.module, bytes=file.bytes, cycle=cycle)
+
+
+def _own_imports(file: IndexedFile) -> tuple[list[Import], list[Import]]:
+    """Imports for the file's own code; and those for its tests alone, and of what it gives on."""
+    own: list[Import] = []
+    others: list[Import] = []
+    for one in file["imports"]:
+        tested = one["owner"] >= 0 and file["items"][one["owner"]]["test"]
+        (others if one["public"] or tested else own).append(one)
+    return own, others
 
 
 def _graph_item(path: str, item: Item, linked: LinkedItem) -> GraphItem:

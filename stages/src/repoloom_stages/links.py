@@ -61,7 +61,7 @@ class Crate(TypedDict):
     purpose: str
     """From its manifest's description, its crate documentation or its README, the first that says something."""
     kind: str
-    """cargo, python, npm, go, maven."""
+    """cargo, python, npm, go, maven, nuget."""
     dependencies: list[str]
     """Names of crates of this workspace that it needs, sorted; dev-dependencies aside."""
     dev_dependencies: list[str]
@@ -105,8 +105,8 @@ class GraphItem(TypedDict):
 class Manifest(TypedDict):
     """A file that says what a folder is: `manifests/manifests.jsonl.zst` of `snapshot`, sorted by path.
 
-    `Cargo.toml`, `pyproject.toml`, `setup.cfg`, `package.json`, `go.mod`, `pom.xml` and the README beside one, at the
-    training commit, whatever the source includes; hostile like any other file.
+    `Cargo.toml`, `pyproject.toml`, `setup.cfg`, `package.json`, `go.mod`, `pom.xml`, projects of .NET (`*.csproj`)
+    and the README beside one, at the training commit, whatever the source includes; hostile like any other file.
     """
 
     path: str

@@ -1,26 +1,12 @@
-"""The records that pass between stages, and their files: zstd-compressed JSON lines, sorted by path.
+"""The records that pass between stages, and what identifies them. How they lie in files is `record_files`.
 
-Equal records give equal bytes: keys keep the order they are written in here, and compression is single-threaded.
+Equal records give equal bytes: keys keep the order they are written in here.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any, TypedDict
 
-import orjson
-import zstandard
-
 from repoloom_api.v1alpha1.recipes import Shape
-
-LEVEL = 3
-"""zstd level: 239 MB per CPU second here, against 196 for plain JSON of the standard library."""
-
-READ_BYTES = 1 << 17
-"""At a time: stages that merge have a hundred shards of a large source open at once."""
-
-FILES = "files.jsonl.zst"
-"""A shard's files, and beside them, line for line, their facts, places and links; also their sides, and their order."""
 
 PLAIN, FILL_IN_MIDDLE, CALL_GRAPH = "plain", "fill-in-middle", "call-graph"
 """Views: how a sample is written."""
@@ -235,62 +221,9 @@ class SampleSummary(TypedDict):
     """The commits, or paths, that those lines belong to."""
 
 
-def write_records(path: Path, records: Iterable[Any]) -> int:
-    """Write JSON lines, compressed; returns how many. The folder is made."""
-    return write_lines(path, map(orjson.dumps, records))
-
-
-def write_lines(path: Path, lines: Iterable[bytes]) -> int:
-    """The same, of records that are JSON already."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    number = 0
-    with path.open("wb") as file, zstandard.ZstdCompressor(level=LEVEL).stream_writer(file) as stream:
-        for line in lines:
-            stream.write(line + b"\n")
-            number += 1
-    return number
-
-
-def read_records(path: Path) -> Iterator[Any]:
-    """Read what `write_records` wrote, one at a time."""
-    with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as stream:
-        parts: list[bytes] = []
-        while chunk := stream.read(READ_BYTES):
-            parts.append(chunk)
-            if b"\n" in chunk:
-                *lines, rest = b"".join(parts).split(b"\n")
-                parts = [rest]
-                for line in lines:
-                    yield orjson.loads(line)
-
-
-def count_records(path: Path) -> int:
-    """How many records there are."""
-    with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as stream:
-        return sum(chunk.count(b"\n") for chunk in iter(lambda: stream.read(READ_BYTES), b""))
-
-
-def read_all(folders: Iterable[Path], name: str) -> Iterator[Any]:
-    """Read the file of that name in each folder, as the shards of a fan-out leave them, one record at a time."""
-    for folder in folders:
-        yield from read_records(folder / name)
-
-
 def first_side(*sides: str) -> str:
     """Of the sides that one code or id stands on, the first: train, validation, test, none."""
     return min(sides, key=(*SPLITS, "").index)
-
-
-def write_samples(folder: Path, records: Iterable[Record]) -> None:
-    """Write what every recipe leaves in its folder: `records/`, and their ids in `ids/`, in the same order."""
-    path = folder / "records/records.jsonl.zst"
-    write_records(path, records)
-    write_records(folder / "ids/ids.jsonl.zst", map(id_of, read_records(path)))
-
-
-def read_sides(folders: Iterable[Path]) -> dict[tuple[str, str], str]:
-    """The sides that `hold-out` chose, by repository and path."""
-    return {(one["repo"], one["path"]): one["split"] for one in read_all(folders, FILES)}
 
 
 def text_sha256(text: str) -> str:

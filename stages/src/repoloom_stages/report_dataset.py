@@ -16,7 +16,8 @@ from repoloom_api.artifacts import COUNTS_FILE, Counts
 from repoloom_api.catalogue import CATALOGUE, ReportDatasetParams
 from repoloom_api.runs import GitPin, SplitMode
 from repoloom_stages.errors import BadInput
-from repoloom_stages.records import LEAK, SPLITS, TEST, TRAIN, VALIDATION, SampleSummary, read_records, read_sides
+from repoloom_stages.record_files import read_records, read_sides
+from repoloom_stages.records import LEAK, SPLITS, TEST, TRAIN, VALIDATION, SampleSummary
 from repoloom_stages.report.coverage import Coverage, Shown, files_of
 from repoloom_stages.report.dataset_stats import (
     LARGEST_FILES,

@@ -15,16 +15,16 @@ from repoloom_api.runs import GitPin, SplitMode
 from repoloom_stages.errors import BadInput
 from repoloom_stages.linking.manifests import MANIFESTS_FILE, manifests_of
 from repoloom_stages.origins import eligibility
-from repoloom_stages.origins.git import Blobs, Change, Commit, Entry, Mirror, open_mirror
+from repoloom_stages.origins.git import open_mirror
+from repoloom_stages.origins.git_blobs import Blobs
+from repoloom_stages.origins.git_mirror import Change, Commit, Entry, Mirror
 from repoloom_stages.origins.globs import Globs
 from repoloom_stages.origins.novel_lines import Brought, novel_lines, ranges, who_brought
-from repoloom_stages.records import FILES, TEST, TRAIN, VALIDATION, SnapshotCommit, SourceFile, write_records
+from repoloom_stages.record_files import FILES, write_records
+from repoloom_stages.records import TEST, TRAIN, VALIDATION, SnapshotCommit, SourceFile
 from repoloom_stages.runtime.connections import GIT_KEYS
 from repoloom_stages.runtime.stage import Inputs, Outputs
 from repoloom_stages.syntax.languages import TEXT, language_of
-
-PROGRESS_FILES = 100
-"""Files between two words on progress."""
 
 _HASH_BITS = 256
 
@@ -184,8 +184,7 @@ class _Snapshot:
     def _records(self, files: list[Candidate], brought: dict[str, Brought]) -> Iterator[SourceFile]:
         for file, text, reason in self._texts(sorted(files, key=lambda one: (one.path, one.split))):
             self._read += 1
-            if self._read % PROGRESS_FILES == 0 or self._read == self._total:
-                self._outputs.progress(self._read, self._total)
+            self._outputs.progress(self._read, self._total)
             if reason:
                 self._outputs.drop(reason)
             else:

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from repoloom_api.catalogue import SplitParams
 from repoloom_stages.errors import BadInput
-from repoloom_stages.records import LEAK, SPLITS, TRAIN, Assigned, SampleId, read_all, read_sides, write_records
+from repoloom_stages.record_files import read_all, read_sides, write_records
+from repoloom_stages.records import LEAK, SPLITS, TRAIN, Assigned, SampleId
 from repoloom_stages.runtime.digests import CODE_BYTES, ID_BYTES, Digests, Packed, SortedDigests, hexadecimal
 from repoloom_stages.runtime.stage import Inputs, Outputs
 

@@ -4,10 +4,11 @@ Text is text: a special token's name in source code counts as the tokens of its 
 """
 
 import json
+from array import array
 from collections.abc import Iterable
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 from tokenizers import Tokenizer
 
@@ -22,6 +23,10 @@ SWITCH_CHARACTERS = 500_000
 """After so much text the faster tokenizer has earned its start: 0.1 s with a small vocabulary, 0.5 s with a large."""
 
 
+Starts: TypeAlias = "array[int]"
+"""Where tokens start, in bytes."""
+
+
 class TokenCounter:
     """Counts tokens exactly: by `tokenizers`, and once there is much to count by a faster one that agrees with it."""
 
@@ -33,6 +38,8 @@ class TokenCounter:
         self._template = self._exact.num_special_tokens_to_add(False)
         self._fast: FastTokenizer | None = None
         self._seen = 0
+        self._last: tuple[str, Starts] = "", array("I")
+        """A text, and where its tokens start."""
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -71,20 +78,26 @@ class TokenCounter:
         """Tokens of a text that control tokens stand in, given what stands between them: one for each of them."""
         return sum(self.count(texts)) + (len(texts) - 1) * (1 - self._template)
 
-    def starts(self, text: str) -> list[int]:
+    def starts(self, text: str) -> Starts:
         """Where each token of a text starts, in bytes of UTF-8, in order; the template's tokens are nowhere.
 
-        A token that starts inside a character starts where that does.
+        A token that starts inside a character starts where that does. The last text is remembered: its views are cut
+        one after another.
         """
+        if self._last[0] != text:
+            self._last = text, self._find_starts(text)
+        return self._last[1]
+
+    def _find_starts(self, text: str) -> Starts:
         self._see([text])
         found = self._fast.starts(text) if self._fast else None
         if found is not None:
-            return found
-        places = [start for start, _ in self._exact.encode(text, add_special_tokens=False).offsets]
+            return array("I", found.tobytes())
+        places = array("I", (start for start, _ in self._exact.encode(text, add_special_tokens=False).offsets))
         if text.isascii():
             return places
         before = list(accumulate((len(character.encode()) for character in text), initial=0))
-        return [before[place] for place in places]
+        return array("I", (before[place] for place in places))
 
     def _see(self, texts: list[str]) -> None:
         """Start the faster tokenizer when it is time, once."""

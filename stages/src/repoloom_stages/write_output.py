@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import chain, groupby
+from itertools import chain, groupby, islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -25,6 +25,7 @@ from repoloom_api.catalogue import WriteOutputParams
 from repoloom_api.v1alpha1.datasetbuild import Format
 from repoloom_api.v1alpha1.recipes import Shape
 from repoloom_stages.errors import BadInput
+from repoloom_stages.record_files import count_records, read_records, write_records
 from repoloom_stages.records import (
     FILL_IN_MIDDLE,
     SPLITS,
@@ -34,19 +35,14 @@ from repoloom_stages.records import (
     SampleSummary,
     SnapshotCommit,
     content_of,
-    read_records,
-    write_records,
 )
 from repoloom_stages.runtime.stage import Inputs, Outputs
-from repoloom_stages.sampling.novelty import Novelty, Span
+from repoloom_stages.sampling.novelty import Novelty, Span, by_file
 from repoloom_stages.sampling.selection import Selection
 from repoloom_stages.sampling.tagging import tag_code
 
 ROW_GROUP_BYTES = 32_000_000
 """Rows of so many bytes of JSON make a row group: a reader holds one, and the writer one for each split."""
-
-PROGRESS_EVERY = 500
-"""Records between two reports of progress, each a small file written."""
 
 SPAN = pa.struct([("start", pa.int64()), ("end", pa.int64()), ("group", pa.string())])
 ORIGIN = pa.struct(
@@ -92,6 +88,11 @@ class Shard:
                 record.update(self.commit)
             yield record
 
+    @property
+    def by_file(self) -> bool:
+        """Whether `split` decides where its records stand: those of a source do alike."""
+        return any(map(by_file, islice(read_records(self.path), 1)))
+
     def in_order(self) -> Iterator[Record]:
         """The records, which come file by file, those of a file in the output's order."""
         before = ("", "")
@@ -115,10 +116,9 @@ def _shards(params: WriteOutputParams, inputs: Inputs) -> list[Shard]:
 
 
 def _learned_novelty(shards: list[Shard], selection: Selection) -> tuple[Novelty, int]:
-    """What is new in the held-out samples, and how many records there are. Reads all records, twice if need be."""
-    novelty, total = Novelty(), 0
-    for record in _every_record(shards):
-        total += 1
+    """What is new in the held-out samples, and how many records there are. Where time decides, no record is read."""
+    novelty, total = Novelty(), sum(count_records(shard.path) for shard in shards)
+    for record in _every_record([shard for shard in shards if shard.by_file]):
         if not selection.reason_against(record) and selection.side(record) != TRAIN:
             novelty.hold_out(record)
     if novelty.needs_training:
@@ -139,8 +139,7 @@ def _chosen(shards: list[Shard], selection: Selection, outputs: Outputs, total: 
     """
     for record in heapq.merge(*(shard.in_order() for shard in shards), key=_place):
         outputs.take()
-        if outputs.records_in % PROGRESS_EVERY == 0:
-            outputs.progress(outputs.records_in, total)
+        outputs.progress(outputs.records_in, total)
         reason = selection.reason_against(record) or (None if selection.write_once(record) else "copy")
         if reason:
             outputs.drop(reason)

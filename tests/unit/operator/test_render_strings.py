@@ -22,19 +22,19 @@ UNPLANNED = {("metadata", "labels", "team"), ("metadata", "annotations", "note")
 
 def check(kind: str, path: tuple[Any, ...], strings: list[str]) -> int:
     """Returns how many were accepted."""
-    count = 0
+    count, chosen = 0, settings()
     for text in strings:
         resource = accepted(kind, path, text)
         if resource is None:
             continue
         count += 1
-        made = rendered(resource, settings())
+        made = rendered(resource, chosen)
         sign = mark(text)
         if path not in NAMES:
             assert sign not in json.dumps(made.workflow)
             assert sign not in json.dumps(made.config_map["metadata"])
         arrived = json.loads(made.config_map["data"]["plan.json"])
-        assert arrived == plan(resource, settings()).document()
+        assert arrived == plan(resource, chosen).document()
         leaves = {leaf for leaf in strings_in(arrived) if sign in leaf}
         assert bool(leaves) is (path not in UNPLANNED)
         assert all(text in leaf for leaf in leaves), "the mark arrived, and something around it did not"

@@ -9,6 +9,7 @@ import pytest
 from repoloom_operator import work_queue
 from repoloom_operator.watches import Watches
 from repoloom_operator.work_queue import WorkQueue
+from support import clock
 
 
 def working(
@@ -22,7 +23,7 @@ def working(
         for task in tasks:
             task.cancel()
 
-    asyncio.run(run())
+    clock.run(run())
 
 
 def test_a_key_that_is_added_twice_is_looked_at_once() -> None:
@@ -80,8 +81,7 @@ def test_different_keys_are_looked_at_side_by_side() -> None:
 
 
 def test_a_failure_is_tried_again_later_and_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(work_queue, "FIRST_DELAY_SECONDS", 0.05)
-    monkeypatch.setattr(work_queue, "LONGEST_DELAY_SECONDS", 0.1)
+    monkeypatch.setattr(work_queue, "LONGEST_DELAY_SECONDS", 1.5)
     times: list[float] = []
 
     async def look(_: str) -> bool:
@@ -90,12 +90,9 @@ def test_a_failure_is_tried_again_later_and_later(monkeypatch: pytest.MonkeyPatc
 
     queue: WorkQueue[str] = WorkQueue()
     queue.add("a")
-    working(queue, look, seconds=0.6)
-    assert len(times) == 4
-    first, second, third = (later - earlier for earlier, later in itertools.pairwise(times))
-    assert 0.05 <= first < 0.1
-    assert 0.1 <= second < 0.2
-    assert 0.1 <= third < 0.2  # the longest
+    working(queue, look, seconds=60)
+    delays = [later - earlier for earlier, later in itertools.pairwise(times)]
+    assert delays == pytest.approx([0.5, 1, 1.5])  # the last would be 2, were it not the longest
 
 
 def test_a_look_that_raises_is_logged_and_stops_nobody_else(caplog: pytest.LogCaptureFixture) -> None:
@@ -128,10 +125,10 @@ def test_the_nearest_of_several_times_counts() -> None:
         for seconds in (5.0, 0.05, 3.0):
             queue.add_after("a", seconds)
         await asyncio.wait_for(queue.work_once(look), 1)
-        assert 0.05 <= times[0] - began < 0.5
+        assert times[0] - began == pytest.approx(0.05)
         assert queue.delayed == 0
 
-    asyncio.run(run())
+    clock.run(run())
 
 
 def test_a_key_that_is_no_more_is_forgotten() -> None:
@@ -142,7 +139,7 @@ def test_a_key_that_is_no_more_is_forgotten() -> None:
         await asyncio.sleep(0.05)
         assert (len(queue), queue.delayed) == (0, 0)
 
-    asyncio.run(run())
+    clock.run(run())
 
 
 def test_a_look_that_never_ends_is_noticed() -> None:
@@ -151,10 +148,10 @@ def test_a_look_that_never_ends_is_noticed() -> None:
         queue.add("a")
         worker = asyncio.create_task(queue.work(lambda _: asyncio.sleep(60, result=True)))
         await asyncio.sleep(0.05)
-        assert 0.02 < queue.longest_at_work() < 1
+        assert queue.longest_at_work() == pytest.approx(0.05)
         worker.cancel()
 
-    asyncio.run(run())
+    clock.run(run())
 
 
 def test_a_watch_that_shows_what_lists_show_is_alive() -> None:

@@ -180,33 +180,43 @@ def test_no_digest_of_code_depends_on_how_bytes_are_stored() -> None:
         assert all(_module_path(name) for name in SURROUNDINGS)
 
 
+def packs_of(artifacts: ArtifactStore, shard: str = "b", source: str = "here") -> MemoPacks:
+    return MemoPacks(artifacts, "index-code", source, shard)
+
+
+def remember(artifacts: ArtifactStore, *blobs: str, shard: str = "b") -> None:
+    """One run of the stage that asks for these blobs."""
+    packs = packs_of(artifacts, shard)
+    memo = packs.load()
+    for blob in blobs:
+        if memo.get(blob) is None:
+            memo.put(blob, b'{"a":1}')
+    packs.save(memo)
+
+
 def test_memos_are_found_again_also_by_the_halves_of_a_split_shard(artifacts: ArtifactStore) -> None:
-    memo = MemoPacks(artifacts, "index-code", "b0").load()
-    memo.put("blob", b'{"a":1}')
-    MemoPacks(artifacts, "index-code", "b0").save(memo)
+    remember(artifacts, "blob", shard="b0")
     for shard, known in {"b0": True, "b01": True, "b1": False, "b": False}.items():
-        assert (MemoPacks(artifacts, "index-code", shard).load().get("blob") is not None) == known, shard
+        assert (packs_of(artifacts, shard).load().get("blob") is not None) == known, shard
+    assert packs_of(artifacts, "b0", "elsewhere").load().get("blob") is None
 
 
 def test_a_damaged_memo_pack_is_as_good_as_none(artifacts: ArtifactStore) -> None:
-    packs = MemoPacks(artifacts, "index-code", "b")
-    memo = packs.load()
-    memo.put("blob", b"{}")
-    packs.save(memo)
+    remember(artifacts, "blob")
     (pack,) = artifacts.list("memos/")
     artifacts.store.put(artifacts.name(pack.name), b"broken")
-    assert MemoPacks(artifacts, "index-code", "b").load().get("blob") is None
+    assert packs_of(artifacts).load().get("blob") is None
 
 
-def test_many_memo_packs_become_one(artifacts: ArtifactStore) -> None:
-    for number in range(MOST_PACKS + 1):
-        packs = MemoPacks(artifacts, "index-code", "b")
-        memo = packs.load()
-        memo.put(f"blob-{number}", b"{}")
-        packs.save(memo)
+def test_many_memo_packs_become_one_without_what_is_asked_for_no_more(artifacts: ArtifactStore) -> None:
+    for number in range(MOST_PACKS):
+        remember(artifacts, "stays", f"version-{number}")
+    assert len(list(artifacts.list("memos/"))) == MOST_PACKS
+    remember(artifacts, "stays", f"version-{MOST_PACKS}")
     assert len(list(artifacts.list("memos/"))) == 1
-    memo = MemoPacks(artifacts, "index-code", "b").load()
-    assert all(memo.get(f"blob-{number}") for number in range(MOST_PACKS + 1))
+    memo = packs_of(artifacts).load()
+    assert memo.get("stays")
+    assert [bool(memo.get(f"version-{number}")) for number in (0, MOST_PACKS)] == [False, True]
 
 
 def test_checkpoints_come_back_newest_first_without_the_broken_ones(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from repoloom_stages.records import write_records
+from repoloom_stages.record_files import write_records
 from repoloom_stages.runtime.stage import Outputs
 from repoloom_stages.sampling.call_graph_view import MAX_NEAR, WIDTH
 from support.shards import cut_units, made, source_file
@@ -134,9 +134,10 @@ def test_recursion_has_an_end(tmp_path: Path) -> None:
 
 def test_every_name_shown_is_in_the_links(tmp_path: Path) -> None:
     known = {*NEAR, *FAR} | {name for near in (NEAR | FAR).values() for names in near for name in names}
-    for one in records(cut(tmp_path)):
-        notes = one["text"][: one["code_start"]]
-        assert set(re.findall(r"\w+::\w+", notes)) <= known
+    notes = "\n".join(one["text"][: one["code_start"]] for one in records(cut(tmp_path)))
+    shown = set(re.findall(r"\w+::\w+", notes))
+    assert shown
+    assert shown <= known
 
 
 @pytest.mark.parametrize("views", [{"plain": {}}, {"plain": {}, "fillInMiddle": {}}])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from repoloom_stages.records import read_records
+from repoloom_stages.record_files import read_records
 from repoloom_stages.runtime.stage import Inputs, Outputs
 from repoloom_stages.sampling.tagging import tag_code
 from support.linking import link_texts

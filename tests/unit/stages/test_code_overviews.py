@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from repoloom_api.catalogue import CodeUnitsParams
 from repoloom_api.v1alpha1.recipes import CodeUnits, Keep
 from repoloom_stages import code_overviews
-from repoloom_stages.records import write_records
+from repoloom_stages.record_files import write_records
 from repoloom_stages.runtime.stage import Inputs, Outputs
 from repoloom_stages.sampling.ascii_tree import Branch, draw, draw_graph, roots_of
 from support.linking import Linked, link_files, link_texts
@@ -72,7 +72,9 @@ def test_origins_are_the_lines_of_the_items_shown(tmp_path: Path) -> None:
 def test_tokens_are_those_of_the_whole_text(tmp_path: Path) -> None:
     outputs = overviews(tmp_path, link_texts(tmp_path / "linked", workspace_files(), split="train"))
     tokenizer = train_tokenizer()
-    for one in made(outputs, RECORDS):
+    found = made(outputs, RECORDS)
+    assert found
+    for one in found:
         assert one["tokens"] == len(tokenizer.encode(one["text"]).ids)
         assert one["complete"]
 
@@ -239,3 +241,24 @@ def test_the_value_of_a_constant_is_cut_short(tmp_path: Path) -> None:
     texts = {"a.ts": f"export const a = [{', '.join(map(str, range(1000)))}]\n"}
     outputs = overviews(tmp_path, link_texts(tmp_path / "linked", texts, split="train"), granularities=["module"])
     assert len(by_name(outputs)["module", ""]["text"]) < 600
+
+
+def test_what_a_trait_promises_is_shown_where_the_trait_is(tmp_path: Path) -> None:
+    text = """\
+pub trait Berth {
+    const LENGTH: u8;
+
+    /// Ties it up, i.e. with a rope. It must be there.
+    fn moor(&self) -> u8;
+}
+
+trait Hidden {
+    fn never(&self);
+}
+"""
+    files = {"Cargo.toml": '[package]\nname = "port"\n', "src/lib.rs": text}
+    outputs = overviews(tmp_path, link_texts(tmp_path / "linked", files, split="train"))
+    shown = by_name(outputs)["module", "port"]["text"]
+    assert "- `fn moor(&self) -> u8` of Berth: Ties it up, i.e. with a rope.\n" in shown
+    assert "never" not in shown
+    assert "LENGTH" not in shown

@@ -10,7 +10,8 @@ import pytest
 from repoloom_api.catalogue import CodeContrastsParams, CodeQuestionsParams
 from repoloom_api.v1alpha1.recipes import CodeQuestions, Keep
 from repoloom_stages import code_contrasts, code_questions
-from repoloom_stages.records import Novel, Record, read_records, text_sha256
+from repoloom_stages.record_files import read_records
+from repoloom_stages.records import Novel, Record, text_sha256
 from repoloom_stages.runtime.stage import Inputs, Outputs
 from support.linking import Linked, link_files, link_texts
 from support.shards import source_file, write_tokenizer
@@ -88,17 +89,19 @@ def test_an_answer_names_only_what_the_snapshot_has(ferry: Linked, tmp_path: Pat
     for one in records(ask(ferry, tmp_path)):
         if one["granularity"] in ("calls", "impact", "way"):
             names = set(re.findall(r"`([\w:./-]+)`", answer(one)))
+            assert names, one["text"]
             assert names - known == set(), one["text"]
 
 
 def test_a_place_in_an_answer_is_where_the_item_stands(ferry: Linked, tmp_path: Path) -> None:
     files = workspace_files()
-    for one in records(ask(ferry, tmp_path, instruction={})):
-        if one["granularity"] == "locate":
-            path, line = re.match(r"`(\S+)`, line (\d+)", answer(one)).groups()  # type: ignore[union-attr]  # or it fails
-            name = re.split(r"::|#", one["name"].partition("#")[0])[-1]
-            below = files[path].splitlines()[int(line) - 1 :]
-            assert any(name in text for text in below[:12]), one["text"]
+    located = [one for one in records(ask(ferry, tmp_path, instruction={})) if one["granularity"] == "locate"]
+    assert located
+    for one in located:
+        path, line = re.match(r"`(\S+)`, line (\d+)", answer(one)).groups()  # type: ignore[union-attr]  # or it fails
+        name = re.split(r"::|#", one["name"].partition("#")[0])[-1]
+        below = files[path].splitlines()[int(line) - 1 :]
+        assert any(name in text for text in below[:12]), one["text"]
 
 
 def test_code_in_an_answer_is_the_files_own(ferry: Linked, tmp_path: Path) -> None:
@@ -209,7 +212,7 @@ def test_documentation_in_a_body_is_not_shown_to_who_shall_write_it(tmp_path: Pa
     linked = link_texts(tmp_path / "linked", {"tide.py": PYTHON}, split="train")
     (asked,) = [one for one in records(ask(linked, tmp_path)) if one["granularity"] == "document"]
     assert answer(asked) == "Whether it is low.\n"
-    shown = "def low(self, hour):\n        return hour < self.turn(hour)"
+    shown = "def low(self, hour):\n    return hour < self.turn(hour)"
     assert f"```python\n{shown}\n```" in asked["text"]
     assert "Whether" not in asked["text"][: asked["prompt_end"]]
 
@@ -219,6 +222,118 @@ def test_a_wrong_body_does_something_and_stands_as_deep(tmp_path: Path) -> None:
     made = {one["name"]: one["rejected"] for one in records(contrast(linked, tmp_path))}
     assert made["tide.Tide.turn"] == "'''Whether it is low.'''\n        return hour < self.turn(hour)\n"
     assert "tide.high" not in made
+
+
+PORT = """\
+use std::sync::Mutex;
+
+pub trait Berth {
+    fn moor(&self) -> u8;
+}
+
+pub struct Quay(u8);
+
+pub struct Crane;
+
+impl From<u8> for Quay {
+    fn from(length: u8) -> Self {
+        Quay(length)
+    }
+}
+
+impl From<char> for Quay {
+    fn from(name: char) -> Self {
+        Quay(name as u8)
+    }
+}
+
+impl Berth for Quay {
+    fn moor(&self) -> u8 {
+        self.knot(1)
+    }
+}
+
+impl Quay {
+    fn knot(&self, times: u8) -> u8 {
+        tie(times)
+    }
+
+    fn new(length: u8, depth: u8) -> Self {
+        let lock = Mutex::new(length);
+        drop((lock, depth));
+        Quay(length)
+    }
+}
+
+fn tie(times: u8) -> u8 {
+    times
+}
+
+fn rope(quay: &Quay, crane: impl Fn() -> u8) -> u8 {
+    let spare = Mutex::new(Quay::new(1, 2));
+    drop(spare);
+    quay.moor() + tie(3) + crane()
+}
+
+fn alongside(quay: &Quay) -> u8 {
+    let tie = 2;
+    quay.knot(tie)
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def port(tmp_path_factory: pytest.TempPathFactory) -> Linked:
+    files = {"Cargo.toml": '[package]\nname = "port"\n', "src/lib.rs": PORT}
+    return link_texts(tmp_path_factory.mktemp("port"), files, split="train")
+
+
+def asked_of(linked: Linked, folder: Path) -> dict[tuple[str, str], Record]:
+    return {(one["granularity"], one["name"]): one for one in records(ask(linked, folder))}
+
+
+def test_what_a_path_alone_does_not_tell_is_only_to_be_written(port: Linked, tmp_path: Path) -> None:
+    kinds = {kind for kind, name in asked_of(port, tmp_path) if name.startswith("port::Quay::from")}
+    assert kinds == {"implement"}
+
+
+def test_a_place_says_of_what_an_item_is_part(port: Linked, tmp_path: Path) -> None:
+    located = asked_of(port, tmp_path)["locate", "port::Quay::moor"]
+    place = "`src/lib.rs`, line 24: function in `impl Berth for Quay` of the module `port` in the crate `port`."
+    assert answer(located).splitlines()[0] == place
+
+
+def test_no_signature_that_others_share_is_to_change(port: Linked, tmp_path: Path) -> None:
+    changed = {name for kind, name in asked_of(port, tmp_path) if kind == "impact"}
+    assert changed == {"port::Quay::knot", "port::Quay::new", "port::tie"}
+
+
+def test_functions_that_are_called_are_functions(port: Linked, tmp_path: Path) -> None:
+    asked = asked_of(port, tmp_path)
+    assert ("calls", "port::Quay::new") not in asked
+    assert "`port::Quay`" not in answer(asked["calls", "port::rope"])
+
+
+def test_nothing_is_said_not_to_call_what_it_names(port: Linked, tmp_path: Path) -> None:
+    asked = asked_of(port, tmp_path)
+    assert "come to `port::tie`" in asked["way", "port::Quay::moor"]["text"]
+    assert ("way", "port::alongside") not in asked
+
+
+def test_only_calls_of_the_same_type_are_made_wrong(port: Linked, tmp_path: Path) -> None:
+    made = {one["name"]: one for one in records(contrast(port, tmp_path))}
+    assert "// Part of: impl Berth for Quay\n" in made["port::Quay::moor"]["text"]
+    rejected = [one["rejected"] for one in made.values() if "Mutex::" in one["rejected"]]
+    assert rejected
+    assert all(one.count("Mutex::new(") == one.count("Mutex::") for one in rejected)
+
+
+def test_an_invented_name_is_written_as_the_language_does(tmp_path: Path) -> None:
+    script = "function tideHigh(a) {\n  return a;\n}\n\nfunction ferry(a) {\n  return tideHigh(a) + 1;\n}\n"
+    linked = link_texts(tmp_path / "linked", {"tide.js": script}, split="train")
+    asked = {one["name"].rpartition(".")[2]: one for one in records(contrast(linked, tmp_path))}
+    invented = [one["rejected"] for one in asked.values() if one["granularity"] == "invented-call"]
+    assert invented == ["{\n  return tideHighFerry(a) + 1;\n}\n"]
 
 
 @pytest.mark.parametrize("stage", [ask, contrast])

@@ -146,6 +146,7 @@ def test_no_header_leaves_the_code_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize("tagged", [False, True])
 def test_tokens_are_those_of_the_whole_text_as_it_is_written(tmp_path: Path, tagged: bool) -> None:
     outputs = cut_units(tmp_path, source_file("a.rs", RUST), granularities=ALL, tagged=tagged)
+    assert outputs.kept
     for one in records(outputs):
         text = tag_code(one["text"]) if tagged else one["text"]
         assert one["tokens"] == len(train_tokenizer().encode(text).ids)
@@ -289,6 +290,17 @@ def test_records_and_headers_say_where_in_the_source_a_unit_belongs(tmp_path: Pa
         "// Layer: domain\n// Crate: shop\n// Crate purpose: Sells things.\n// Module: shop::till::drawer\n"
         "// Name: open\n\nfn open() {}\n"
     )
+
+
+def test_a_header_says_of_what_an_item_is_part(tmp_path: Path) -> None:
+    text = "mod inner {\n    impl<T> Deref for Guard<T> {\n        fn deref(&self) -> &T { self.0 }\n    }\n}\n"
+    header = {"comment": {"fields": ["name", "holder"]}}
+    outputs = cut_units(tmp_path, source_file("a.rs", text), granularities=["function", "impl"], header=header)
+    heads = [one["text"].partition("\n\n")[0] for one in records(outputs)]
+    assert heads == [
+        "// Name: Deref for Guard<T>",
+        "// Name: inner::Guard::deref\n// Part of: impl<T> Deref for Guard<T>",
+    ]
 
 
 def test_line_endings_marks_and_letters_beyond_ascii_come_through(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Packed digests answer as sets and dictionaries of the same digests do."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from repoloom_stages.runtime.digests import Digests, SortedDigests, hexadecimal
@@ -11,7 +11,6 @@ LENGTH = 2
 HEX = st.binary(min_size=4, max_size=4).map(bytes.hex)
 
 
-@settings(deadline=None)
 @given(st.lists(HEX), st.lists(HEX))
 def test_what_was_added_is_found_and_nothing_else(added: list[str], asked: list[str]) -> None:
     known = SortedDigests(Digests(LENGTH, added).packed())
@@ -21,7 +20,6 @@ def test_what_was_added_is_found_and_nothing_else(added: list[str], asked: list[
     assert len(known) == len(expected)
 
 
-@settings(deadline=None)
 @given(st.lists(HEX))
 def test_places_are_in_the_order_of_the_digits(added: list[str]) -> None:
     known = SortedDigests(Digests(LENGTH, added).packed())

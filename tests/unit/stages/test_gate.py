@@ -8,7 +8,7 @@ import pytest
 from repoloom_api.catalogue import GateParams
 from repoloom_api.v1alpha1.datasetbuild import Gate, GateRequirements
 from repoloom_stages import gate
-from repoloom_stages.records import write_records
+from repoloom_stages.record_files import write_records
 from repoloom_stages.runtime.stage import Inputs, Outputs
 from support.shards import made
 

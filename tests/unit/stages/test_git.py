@@ -420,7 +420,7 @@ def test_git_connects_to_the_address_that_was_checked(monkeypatch: pytest.Monkey
         port = listener.getsockname()[1]
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [(2, 1, 6, "", ("127.0.0.1", port))])
         monkeypatch.setattr("repoloom_stages.origins.addresses.is_public", lambda _: True)
-        listener.settimeout(20)
+        listener.settimeout(200)
 
         def hang_up() -> None:
             connection, _ = listener.accept()

@@ -207,7 +207,7 @@ def test_no_log_result_or_artifact_holds_the_credential(
     command += ["--store", str(left / "store"), "--connections", str(secrets), "--result", str(left / "result")]
     command += ["--task", "resolve-1", "--task", "fetch-model-1", "--task", "snapshot-1"]
     environment = os.environ | {"GIT_TRACE": "1", "GIT_TRACE_CURL": "1", "GIT_CURL_VERBOSE": "1"}
-    done = subprocess.run(command, env=environment, capture_output=True, check=False, timeout=60)
+    done = subprocess.run(command, env=environment, capture_output=True, check=False, timeout=200)
     result: dict[str, Any] = json.loads((left / "result").read_bytes())
     if token == SENTINEL:
         assert done.returncode == 0, done.stderr.decode()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from repoloom_stages.errors import BadInput, StageError, UnsafeInput
-from repoloom_stages.records import read_records
+from repoloom_stages.record_files import read_records
 from support.git_server import git_server
 from support.repositories import Repository, submodule, symlink
 from support.snapshots import Snapshot, pin_of_files, pin_repository, take_snapshot
@@ -574,7 +574,7 @@ def test_repository_is_refused_with_a_reason(
     trap: Trap,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("repoloom_stages.origins.git.MAX_PATHS", 1000)
+    monkeypatch.setattr("repoloom_stages.origins.git_mirror.MAX_PATHS", 1000)
     with pytest.raises(kind, match=message) as error:
         trap.take(prepare(trap))
     assert SECRET not in str(error.value)

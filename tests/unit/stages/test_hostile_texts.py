@@ -51,7 +51,7 @@ def test_the_memo_knows_that_a_text_is_not_read(tmp_path: Path) -> None:
     language, text = EXHAUSTING["a gigabyte for ten kilobytes"]
     shard = write_shard(tmp_path / "in", source_file(f"a.{SUFFIXES[language]}", text))
     cold = index_shard(shard, tmp_path / "cold")
-    warm = index_shard(shard, tmp_path / "warm", Memo(dict(cold.memo.added())))
+    warm = index_shard(shard, tmp_path / "warm", Memo(cold.memo.added()))
     assert (warm.memo.computed, dict(warm.dropped)) == (0, {PARSER_LIMITS: 1})
     assert (warm.folder / INDEX).read_bytes() == (cold.folder / INDEX).read_bytes()
 

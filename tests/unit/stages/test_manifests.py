@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from repoloom_stages.linking import manifests
-from repoloom_stages.records import read_records
+from repoloom_stages.record_files import read_records
 from support.repositories import Repository, symlink
 from support.snapshots import pin_of_files, take_snapshot
 

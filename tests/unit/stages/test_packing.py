@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from repoloom_stages.sampling.packing import Part, Sized, Window, fold, pack
@@ -49,7 +49,6 @@ def test_what_is_too_short_and_has_no_neighbour_is_left() -> None:
     assert sizes_of(left) == [[10, 5]]
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(1, 100), max_size=40), st.integers(0, 50))
 def test_every_piece_is_in_one_part_within_the_window_or_left(sizes: list[int], least: int) -> None:
     parts, left = packed(sizes, least, 100)
@@ -57,9 +56,9 @@ def test_every_piece_is_in_one_part_within_the_window_or_left(sizes: list[int], 
     assert numbers == list(range(len(sizes)))
     assert all(least <= part.tokens == count([one.piece for one in part.pieces]) <= 100 for part in parts)
     assert all(part.tokens < least for part in left)
+    assert all([*part.pieces] == sorted(part.pieces, key=lambda one: one.piece) for part in parts)
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(1, 20), min_size=1, max_size=60))
 def test_of_small_pieces_nothing_is_left_unless_they_are_too_few_together(sizes: list[int]) -> None:
     _, left = packed(sizes, 25, 100)

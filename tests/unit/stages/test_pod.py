@@ -21,7 +21,7 @@ from repoloom_api.settings import LOCAL
 from repoloom_api.tasks import Plan, Task
 from repoloom_api.v1alpha1.conditions import Reason
 from repoloom_stages.errors import BadInput, StageError, Stopped, TryAgain, says_disk_full
-from repoloom_stages.records import read_records
+from repoloom_stages.record_files import read_records
 from repoloom_stages.runtime.artifact_store import ArtifactStore
 from repoloom_stages.runtime.execute import Given, Report, execute
 from repoloom_stages.runtime.handover import shard_groups
@@ -30,6 +30,7 @@ from repoloom_stages.runtime.process import Process, parse_shards
 from repoloom_stages.runtime.progress import Progress
 from repoloom_stages.runtime.result import MOST_BYTES, failure, success
 from repoloom_stages.runtime.sigterm import Sigterm
+from repoloom_stages.runtime.stage import PROGRESS_SECONDS, Outputs
 from repoloom_stages.runtime.store import FolderStore
 from support.builders import dataset_build
 from support.repositories import Repository
@@ -75,7 +76,7 @@ class World:
     def call(self, *arguments: str | Path, path: Path | None = None) -> "Ended":
         """Run `repoloom-stage` in a process of its own."""
         with self.started(*arguments, path=path) as process:
-            said = process.communicate(timeout=60)[0]
+            said = process.communicate(timeout=200)[0]
         return Ended(process.returncode, said, json.loads((self.folder / "result").read_bytes()))
 
     def started(self, *arguments: str | Path, path: Path | None = None) -> subprocess.Popen[str]:
@@ -337,6 +338,27 @@ def test_results_of_many_units_are_counted_instead() -> None:
     assert json.loads(success(few))["tasks"].keys() == few.keys()
 
 
+# ---- memos
+
+
+def test_only_the_changed_file_of_a_shard_is_read_anew_and_shards_of_other_repositories_are_not_looked_at(
+    world: World, tmp_path: Path
+) -> None:
+    changing = Repository(tmp_path / "changing")
+    old = changing.commit({f"part_{one}.py": f"number = {one}\n" for one in range(FILES)})
+    new = changing.commit({"part_0.py": "number = -1\n"})
+
+    def files_read(run: str, commit: str, url: str) -> int:
+        at = replace(world, repository=changing, run=run)
+        pin = Pin(git=GitPin(url=url, head=commit, train=commit, commits=1, mode=SplitMode.FILE, reason="known"))
+        return sum(one.memos_computed for one in at.do(*COLLECT, "index-code-1", known={PIN: pin}).values())
+
+    here, elsewhere = "https://example.org/owner/here", "https://example.org/owner/elsewhere"
+    assert files_read("run-1", old, here) == FILES
+    assert files_read("run-2", new, here) == 1
+    assert files_read("run-3", old, elsewhere) == FILES
+
+
 # ---- progress
 
 
@@ -356,6 +378,17 @@ def test_a_unit_alone_shows_its_stages_own_numbers(tmp_path: Path) -> None:
     assert (tmp_path / "progress").read_text() == "7/2000"
 
 
+def test_a_stage_that_speaks_of_each_file_is_heard_now_and_then_and_at_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[tuple[int, int]] = []
+    outputs = Outputs(tmp_path, tell=lambda done, total: heard.append((done, total)))
+    monkeypatch.setattr(time, "monotonic", iter(number * PROGRESS_SECONDS / 8 for number in range(18)).__next__)
+    for number in range(18):
+        outputs.progress(number, 17)
+    assert heard == [(0, 17), (8, 17), (16, 17), (17, 17)]
+
+
 # ---- SIGTERM and a full disk
 
 
@@ -373,14 +406,14 @@ def test_sigterm_ends_a_process_with_75_and_leaves_nothing_behind(world: World, 
     with world.started(*options("resolve-1", "fetch-model-1"), path=slow) as process:
         _wait_for(began.exists)
         process.terminate()
-        process.communicate(timeout=20)
+        process.communicate(timeout=200)
     assert process.returncode == 75
     result = json.loads((world.folder / "result").read_bytes())
     assert (result["exitCode"], result["task"], "SIGTERM" in result["error"]) == (75, "resolve-1", True)
     assert list((world.folder / "tmp").iterdir()) == []
 
 
-def _wait_for(there: Callable[[], bool], seconds: float = 20) -> None:
+def _wait_for(there: Callable[[], bool], seconds: float = 200) -> None:
     end = time.monotonic() + seconds
     while not there():
         assert time.monotonic() < end

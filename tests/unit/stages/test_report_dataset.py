@@ -56,7 +56,9 @@ def test_figures_add_up_along_every_way_to_cut_them(report: Path) -> None:
 
 
 def test_figures_are_those_of_the_files(dataset: Dataset, report: Path) -> None:
-    for name, output in stats_of(report)["outputs"].items():
+    outputs = stats_of(report)["outputs"]
+    assert outputs
+    for name, output in outputs.items():
         for split_, figures in output["splits"].items():
             table = pq.read_table(dataset.folder / name / f"out/output/{name}/{split_}.parquet")
             assert figures["samples"] == table.num_rows

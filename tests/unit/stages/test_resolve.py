@@ -19,7 +19,7 @@ from repoloom_api.catalogue import DatasetName, ModelName, ResolveParams
 from repoloom_api.runs import GitPin, Pins, SplitMode
 from repoloom_stages import resolve
 from repoloom_stages.errors import BadInput, CredentialMissing, NoSuchSource, SourceUnavailable, StageError
-from repoloom_stages.origins.git import Commit
+from repoloom_stages.origins.git_mirror import Commit
 from repoloom_stages.origins.holdout import pin_history
 from repoloom_stages.runtime.stage import Inputs, Outputs
 from support.git_server import git_server

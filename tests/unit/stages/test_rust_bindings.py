@@ -1,12 +1,11 @@
 """Local names of Rust: what each is bound to, and on which lines; and what a macro by example expands to."""
 
-import time
-
 import pytest
 
 from repoloom_stages.index_code import facts_of
 from repoloom_stages.syntax.rust_macros import expansion
 from repoloom_stages.syntax.rust_patterns import bound_names
+from support.limits import cpu_seconds
 
 
 def bound(*lines: str) -> list[tuple[int, str, str]]:
@@ -132,6 +131,5 @@ HOSTILE = {
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_time_follows_the_size_of(text: str) -> None:
-    start = time.process_time()
-    facts_of("rust", f"fn m() {{ {text} }}".encode())
-    assert time.process_time() - start < 3
+    with cpu_seconds(3):
+        facts_of("rust", f"fn m() {{ {text} }}".encode())

@@ -60,7 +60,7 @@ def test_a_view_of_code_that_training_shows_is_a_leak_too(tmp_path: Path) -> Non
     assert sides[leak["id"]] == ""
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(
         st.tuples(st.integers(0, 8), st.integers(0, 12), st.sampled_from(["", "", "", "train", "validation", "test"])),

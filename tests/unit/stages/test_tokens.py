@@ -89,7 +89,7 @@ def test_runs_of_spaces_that_a_tokenizer_adds_stay_tokens() -> None:
 
 @given(st.text(max_size=40))
 def test_starts_are_in_order_within_the_text(text: str) -> None:
-    starts = TokenCounter(document(train_tokenizer())).starts(text)
+    starts = list(TokenCounter(document(train_tokenizer())).starts(text))
     assert starts == sorted(starts)
     assert not text or starts[0] == 0
     characters = {len(text[:number].encode()) for number in range(len(text))}

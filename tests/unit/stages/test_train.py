@@ -20,7 +20,7 @@ from repoloom_stages.errors import BadInput, Stopped, TryAgain, UnsafeInput
 from repoloom_stages.runtime.checkpoints import Checkpoints
 from repoloom_stages.runtime.sigterm import Sigterm
 from repoloom_stages.runtime.stage import Inputs, Outputs
-from repoloom_stages.tuning import corpus, models
+from repoloom_stages.tuning import corpus, interruptions, models
 from support.models import END, MIDDLE, TEXTS, change_weights, write_dataset, write_model
 
 SAMPLES = [text * times for times in range(1, 6) for text in TEXTS]
@@ -287,19 +287,19 @@ def empty(path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [truncate, empty, Path.unlink])
-@pytest.mark.parametrize("name", train.CHECKPOINT_FILES)
+@pytest.mark.parametrize("name", interruptions.CHECKPOINT_FILES)
 def test_damage_to_any_file_of_a_checkpoint_is_noticed(
     kept: FolderCheckpoints, tmp_path: Path, name: str, damage: Any
 ) -> None:
     damage(kept.folder / "4" / name)
-    chosen = train._newest_sound(Outputs(tmp_path, checkpoints=kept), tmp_path / "restored")
+    chosen = interruptions.newest_sound(Outputs(tmp_path, checkpoints=kept), tmp_path / "restored")
     assert chosen == str(tmp_path / "restored" / "2")
 
 
 def test_without_a_sound_checkpoint_training_starts_over(kept: FolderCheckpoints, tmp_path: Path) -> None:
     for step in kept.steps:
         truncate(kept.folder / str(step) / "trainer_state.json")
-    assert train._newest_sound(Outputs(tmp_path, checkpoints=kept), tmp_path / "restored") is None
+    assert interruptions.newest_sound(Outputs(tmp_path, checkpoints=kept), tmp_path / "restored") is None
 
 
 class Canary:
@@ -312,17 +312,17 @@ class Canary:
         return os.mkdir, (str(self.path),)
 
 
-@pytest.mark.parametrize("name", train.TORCH_FILES)
+@pytest.mark.parametrize("name", interruptions.TORCH_FILES)
 def test_a_checkpoint_runs_no_code(kept: FolderCheckpoints, tmp_path: Path, name: str) -> None:
     canary = tmp_path / "canary"
     torch.save({"state": Canary(canary)}, kept.folder / "4" / name)
     (kept.folder / "2" / name).write_bytes(pickle.dumps(Canary(canary)))
-    assert train._newest_sound(Outputs(tmp_path, checkpoints=kept), tmp_path / "restored") is None
+    assert interruptions.newest_sound(Outputs(tmp_path, checkpoints=kept), tmp_path / "restored") is None
     assert not canary.exists()
 
 
 def test_a_checkpoint_holds_nothing_that_is_not_read(kept: FolderCheckpoints) -> None:
-    assert {path.name for path in (kept.folder / "4").iterdir()} == set(train.CHECKPOINT_FILES)
+    assert {path.name for path in (kept.folder / "4").iterdir()} == set(interruptions.CHECKPOINT_FILES)
 
 
 # ---- divergence

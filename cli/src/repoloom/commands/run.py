@@ -155,7 +155,7 @@ def _run_one(console: Console, plan: Plan, options: Options) -> str:
     name = _new_run(plan)
     lookup = Lookup(plan, name, artifacts)
     logs = options.out / "logs" / name
-    with _scratch(options.out) as scratch, Display(console, plan) as display:
+    with _scratch(options.out) as scratch, Display(console) as display:
         runner = Runner(
             lookup,
             jobs=options.jobs,

@@ -3,29 +3,24 @@
 sources ─ recipes (keep → make → chunk) ─ refine (gates → deduplicate → split) ─ outputs
 """
 
-from collections.abc import Iterator
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
-from repoloom_api.base import (
-    Items,
-    Model,
-    Path,
-    Raw,
-    Rule,
-    blocks,
-    named,
-    only_one,
-    ordered,
-    unknown_names,
-)
+from repoloom_api.base import Items, Model, only_one, ordered
 from repoloom_api.v1alpha1.common import Empty, Glob, HuggingFaceModel, Name, ObjectMeta, Percent, Revision, Schedule
 from repoloom_api.v1alpha1.conditions import DatasetBuildStatus
+from repoloom_api.v1alpha1.datasetbuild_rules import (
+    AT_LEAST_ONE,
+    JUDGED_RECIPES_EXIST,
+    NAME_IS_FREE,
+    ONE_SHAPE_EACH,
+    RECIPES_EXIST,
+    SHARES_ADD_UP,
+    SOURCES_EXIST,
+    TEXT_FORMATS_TAKE_TEXT,
+)
 from repoloom_api.v1alpha1.recipes import Chunk, Recipe, Shape
-
-RESERVED_OUTPUT = "collected"
-"""What was collected always lies in a folder of this name beside the outputs."""
 
 RepositoryUrl = Annotated[
     str,
@@ -34,110 +29,6 @@ RepositoryUrl = Annotated[
     ),
 ]
 """HTTPS only, and no credentials: those come from the connection that lists the host."""
-
-
-def _sources_exist(raw: Raw) -> Iterator[Path]:
-    known = named(raw, "sources")
-    for position, recipe in blocks(raw, "recipes"):
-        yield from (("recipes", position, "from", index) for index in unknown_names(recipe.get("from"), known))
-
-
-def _recipes_exist(raw: Any, field: str, known: list[str] | None) -> Iterator[Path]:
-    for position, block in blocks(raw, field):
-        yield from ((field, position, "recipes", index) for index in unknown_names(block.get("recipes"), known))
-
-
-def _shapes(raw: Raw) -> dict[str, str]:
-    """Recipes by name, each with the block that decides its shape, or nothing where it makes text."""
-    written = {block["name"]: block for _, block in blocks(raw, "recipes") if isinstance(block.get("name"), str)}
-    return {
-        name: next((field for field in ("codeQuestions", "codeContrasts") if block.get(field) is not None), "")
-        for name, block in written.items()
-    }
-
-
-def _shapes_of_outputs(raw: Raw) -> Iterator[tuple[int, Raw, list[str]]]:
-    """Each output with its position, and the shapes of its recipes as far as they are known."""
-    shapes = _shapes(raw)
-    for position, output in blocks(raw, "outputs"):
-        names = output.get("recipes")
-        known = names if isinstance(names, list) else []
-        yield position, output, [shapes[name] for name in known if isinstance(name, str) and name in shapes]
-
-
-def _mixed_shapes(raw: Raw) -> Iterator[Path]:
-    for position, _, shapes in _shapes_of_outputs(raw):
-        if len(set(shapes)) > 1:
-            yield "outputs", position, "recipes"
-
-
-def _pairs_as_text(raw: Raw) -> Iterator[Path]:
-    for position, output, shapes in _shapes_of_outputs(raw):
-        written = output.get("format")
-        if any(shapes) and isinstance(written, dict) and written.get("records") is None:
-            yield "outputs", position, "format"
-
-
-def _shares_add_up(raw: Raw) -> Iterator[Path]:
-    written = [raw.get(f"{split}Percent") for split in ("train", "validation", "test")]
-    shares = [share for share in written if isinstance(share, int | float)]
-    if len(shares) == len(written) and sum(shares) != 100:
-        yield ()
-
-
-def _nothing_required(raw: Raw) -> Iterator[Path]:
-    if all(value is None for value in raw.values()):
-        yield ()
-
-
-# Known names are bound once, as the only item of a list: looking through the blocks again for every reference exceeds
-# Kubernetes' limit on a rule's work where every list is full, although its estimate allows it.
-_SOURCES_EXIST = Rule(
-    "must be the name of a source",
-    "[self.sources.map(s, s.name)].all(known, self.recipes.all(r, !has(r.from) || r.from.all(n, n in known)))",
-    _sources_exist,
-)
-_RECIPES_EXIST = Rule(
-    "must be the name of a recipe",
-    "[self.recipes.map(r, r.name)].all(known, !has(self.outputs) || self.outputs.all(o, o.recipes.all(n, n in known)))",
-    lambda raw: _recipes_exist(raw, "outputs", named(raw, "recipes")),
-)
-_JUDGED_RECIPES_EXIST = Rule(
-    "must be the name of a recipe",
-    "[self.recipes.map(r, r.name)].all(known, !has(self.refine) || !has(self.refine.gates) || "
-    "self.refine.gates.all(g, !has(g.recipes) || g.recipes.all(n, n in known)))",
-    lambda raw: (("refine", *path) for path in _recipes_exist(raw.get("refine"), "gates", named(raw, "recipes"))),
-)
-_ONE_SHAPE_EACH = Rule(
-    "the recipes of an output must make one shape of record: text, prompts with completions, or preferences",
-    "[self.recipes.filter(r, has(r.codeQuestions)).map(r, r.name), "
-    "self.recipes.filter(r, has(r.codeContrasts)).map(r, r.name)].all(names, !has(self.outputs) || "
-    "self.outputs.all(o, o.recipes.all(n, n in names) || !o.recipes.exists(n, n in names)))",
-    _mixed_shapes,
-)
-_TEXT_FORMATS_TAKE_TEXT = Rule(
-    "the formats text and taggedText take no prompts with completions and no preferences",
-    "[self.recipes.filter(r, has(r.codeQuestions) || has(r.codeContrasts)).map(r, r.name)].all(names, "
-    "!has(self.outputs) || self.outputs.all(o, !has(o.format) || has(o.format.records) || "
-    "!o.recipes.exists(n, n in names)))",
-    _pairs_as_text,
-)
-_SHARES_ADD_UP = Rule(
-    "trainPercent, validationPercent and testPercent must add up to 100",
-    "double(self.trainPercent) + double(self.validationPercent) + double(self.testPercent) == 100.0",
-    _shares_add_up,
-)
-_AT_LEAST_ONE = Rule(
-    "at least one requirement must be set",
-    "has(self.minCharacters) || has(self.maxCharacters) || has(self.minTokens) || has(self.maxLineCharacters) || "
-    "has(self.parses)",
-    _nothing_required,
-)
-_NAME_IS_FREE = Rule(
-    f"no output may be named {RESERVED_OUTPUT}",
-    f"self.name != '{RESERVED_OUTPUT}'",
-    lambda raw: [("name",)] if raw.get("name") == RESERVED_OUTPUT else [],
-)
 
 
 class Code(Model):
@@ -210,7 +101,7 @@ class GateRequirements(Model):
 
     rules: ClassVar = (
         ordered("minCharacters", "maxCharacters"),
-        _AT_LEAST_ONE,
+        AT_LEAST_ONE,
     )
 
     min_characters: int | None = Field(default=None, ge=1, le=10_000_000)
@@ -261,7 +152,7 @@ class ByTime(Model):
 class Split(Model):
     """How samples are held out. The default is by time, or by file where the history is too short for it."""
 
-    rules: ClassVar = (only_one("byTime", "byFile", required=False), _SHARES_ADD_UP)
+    rules: ClassVar = (only_one("byTime", "byFile", required=False), SHARES_ADD_UP)
 
     train_percent: Percent = 85.0
     """Share to train on."""
@@ -316,7 +207,7 @@ class Format(Model):
 class Output(Model):
     """A named subset of the samples, with files of its own."""
 
-    rules: ClassVar = (_NAME_IS_FREE,)
+    rules: ClassVar = (NAME_IS_FREE,)
 
     name: Name
     """Name of the output, and of its folder."""
@@ -333,11 +224,11 @@ class DatasetBuildSpec(Model):
 
     keyed_by_name: ClassVar = ("sources", "recipes", "outputs")
     rules: ClassVar = (
-        _SOURCES_EXIST,
-        _RECIPES_EXIST,
-        _JUDGED_RECIPES_EXIST,
-        _ONE_SHAPE_EACH,
-        _TEXT_FORMATS_TAKE_TEXT,
+        SOURCES_EXIST,
+        RECIPES_EXIST,
+        JUDGED_RECIPES_EXIST,
+        ONE_SHAPE_EACH,
+        TEXT_FORMATS_TAKE_TEXT,
     )
 
     sources: Items[Source] = Field(min_length=1, max_length=64)

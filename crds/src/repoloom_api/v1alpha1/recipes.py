@@ -70,6 +70,7 @@ class HeaderField(StrEnum):
     LANGUAGE = "language"
     KIND = "kind"
     NAME = "name"
+    HOLDER = "holder"
     BYTES = "bytes"
     DOC = "doc"
     CRATE = "crate"
@@ -80,11 +81,14 @@ class HeaderField(StrEnum):
 
 
 class HeaderFields(Model):
-    """Which fields the header shows, in this order; those a sample lacks are left out."""
+    """Which fields the header shows, in this order; those a sample lacks are left out.
+
+    `holder` is the head of the impl, trait, class or interface that an item is part of.
+    """
 
     rules: ClassVar = (distinct("fields"),)
 
-    fields: Items[Lax[HeaderField]] = Field(default=(HeaderField.FILE,), min_length=1, max_length=12)
+    fields: Items[Lax[HeaderField]] = Field(default=(HeaderField.FILE,), min_length=1, max_length=13)
     """Fields in the order written."""
 
 

@@ -7,31 +7,39 @@ from heapq import heapify, heappop, heappush
 from repoloom_stages.linking.number_lists import NumberLists
 
 
-def ordered(needs: NumberLists) -> list[tuple[int, int]]:
+def ordered(needs: NumberLists, firm: NumberLists) -> list[tuple[int, int]]:
     """Nodes, each after what it needs, with the number of its cycle, from 1 in that order; 0 for none.
 
-    `needs` are the nodes that each node needs, sorted. Of nodes that could be next, the lowest is. In a cycle, the next
-    is one that lacks the fewest of its needs.
+    `needs` are the nodes that each node needs, sorted. Of nodes that could be next, the lowest is. In a cycle, what
+    counts first are the needs that are `firm`, and where these have a cycle too, the next is a node that lacks the
+    fewest of them.
     """
-    parts = _components(needs)
+    result: list[tuple[int, int]] = []
+    cycles = 0
+    for part in _in_order(_components(needs), needs):
+        if len(part) == 1:
+            result.append((part[0], 0))
+        else:
+            cycles += 1
+            result += [(node, cycles) for node in _within(part, firm)]
+    return result
+
+
+def _in_order(parts: Sequence[list[int]], needs: NumberLists) -> Iterator[list[int]]:
+    """Components, each after those that it needs."""
     lacks = _between(parts, needs)
     numbers, needed = lacks.pairs()
     users = NumberLists.grouped(needed, numbers, len(parts))
     lacking = [lacks.size(number) for number in range(len(parts))]
     ready = [(min(parts[number]), number) for number, left in enumerate(lacking) if not left]
     heapify(ready)
-    result: list[tuple[int, int]] = []
-    cycles = 0
     while ready:
         _, number = heappop(ready)
-        cycles += len(parts[number]) > 1
-        cycle = cycles if len(parts[number]) > 1 else 0
-        result += [(node, cycle) for node in _within(parts[number], needs)]
+        yield parts[number]
         for user in users[number]:
             lacking[user] -= 1
             if not lacking[user]:
                 heappush(ready, (min(parts[user]), user))
-    return result
 
 
 def _between(parts: Sequence[Sequence[int]], needs: NumberLists) -> NumberLists:
@@ -46,7 +54,17 @@ def _between(parts: Sequence[Sequence[int]], needs: NumberLists) -> NumberLists:
     return lacks
 
 
-def _within(part: list[int], needs: NumberLists) -> Iterator[int]:
+def _within(cycle: list[int], firm: NumberLists) -> Iterator[int]:
+    """The nodes of a cycle, by their firm needs in it."""
+    position = {node: number for number, node in enumerate(cycle)}
+    needs = NumberLists()
+    for node in cycle:
+        needs.add(position[one] for one in firm[node] if one in position)
+    for part in _in_order(_components(needs), needs):
+        yield from (cycle[one] for one in _least_lacking(part, needs))
+
+
+def _least_lacking(part: list[int], needs: NumberLists) -> Iterator[int]:
     """The nodes of a cycle, next always one that lacks the fewest of its needs in the cycle."""
     users = {node: array("I") for node in part}
     lacking = dict.fromkeys(part, 0)

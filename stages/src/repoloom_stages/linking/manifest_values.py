@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from xml.etree import ElementTree as ET
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Package:
     """What a manifest says of the folder it lies in."""
 
     kind: str
-    """cargo, python, npm, go, maven."""
+    """cargo, python, npm, go, maven, nuget."""
     name: str
     folder: str
     """Empty at the root of the repository."""
@@ -34,6 +35,8 @@ class Package:
     """Of a crate: the path of its library's root below the folder."""
     code_name: str = ""
     """Of a crate: what code calls it."""
+    usings: tuple[str, ...] = ()
+    """Of a project of .NET: namespaces that all its files use."""
     targets: Mapping[str, str] = field(default_factory=dict)
     """Of a crate: paths below the folder that the manifest names as roots of programs and tests, by name."""
 
@@ -60,3 +63,10 @@ def tables_of(document: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
     """The tables in the list of that key."""
     value = document.get(key)
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def plain_xml(text: str) -> ET.Element:
+    """The root of a document of XML. One that may hold entities, which grow without bound, is refused: `ValueError`."""
+    if "<!" in text.replace("<!--", "").replace("<![CDATA[", ""):
+        raise ValueError("a document type")
+    return ET.fromstring(text)  # noqa: S314 - what makes it unsafe, entities, has just been refused

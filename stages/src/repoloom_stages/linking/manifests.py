@@ -6,10 +6,12 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from repoloom_stages.linking.dotnet import PROJECT_ENDINGS
 from repoloom_stages.links import Manifest
 from repoloom_stages.origins import eligibility
-from repoloom_stages.origins.git import Blobs, Entry
-from repoloom_stages.records import read_records
+from repoloom_stages.origins.git_blobs import Blobs
+from repoloom_stages.origins.git_mirror import Entry
+from repoloom_stages.record_files import read_records
 from repoloom_stages.runtime.stage import Outputs
 
 MANIFESTS_FILE = "manifests.jsonl.zst"
@@ -28,6 +30,11 @@ MAX_TOTAL_BYTES = 33_554_432
 """As much text as two shards have, at most, on top of each shard's own."""
 
 TOO_LARGE, TOO_MANY, NOT_TEXT = "manifest too large", "too many manifests", "manifest not text"
+
+
+def is_manifest(name: str) -> bool:
+    """Whether a file of that name says what its folder is."""
+    return name in NAMES or name.endswith(PROJECT_ENDINGS)
 
 
 def read_manifests(folders: Iterable[Path]) -> Iterator[Manifest]:
@@ -77,7 +84,7 @@ def _beside_manifests(entries: Iterable[Entry]) -> list[Entry]:
             continue
         path = entry.path.decode()
         folder, _, name = path.rpartition("/")
-        if name in NAMES and eligibility.path_reason(path) is None:
+        if is_manifest(name) and eligibility.path_reason(path) is None:
             manifests[path] = entry
         elif name.lower() in READMES:
             readmes.setdefault(folder, {}).setdefault(name.lower(), entry)

@@ -9,13 +9,15 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 from xml.etree import ElementTree as ET
 
 import orjson
 
 from repoloom_stages.linking.cargo import Cargo
-from repoloom_stages.linking.manifest_values import Dependency, Package, strings_of, table_of, text_of
+from repoloom_stages.linking.dotnet import PROJECT_ENDINGS, read_project
+from repoloom_stages.linking.manifest_values import Dependency, Package, plain_xml, strings_of, table_of, text_of
 from repoloom_stages.linking.manifests import READMES
 from repoloom_stages.linking.readme import first_sentence
 from repoloom_stages.links import Manifest
@@ -46,20 +48,28 @@ class Packages:
 
 
 def read_packages(manifests: Iterable[Manifest]) -> Packages:
-    """Every package that a manifest of the snapshot describes."""
+    """Every package that a manifest of the snapshot describes. A process that does several shards of it reads once."""
+    return _read(tuple((manifest["path"], manifest["text"]) for manifest in manifests))
+
+
+@lru_cache(maxsize=1)
+def _read(manifests: tuple[tuple[str, str], ...]) -> Packages:
+    """From the paths and texts of manifests."""
     readmes: dict[str, str] = {}
     cargo: dict[str, dict[str, Any]] = {}
     found: list[Package] = []
     broken = 0
-    for manifest in manifests:
-        folder, _, name = manifest["path"].rpartition("/")
+    for path, text in manifests:
+        folder, _, name = path.rpartition("/")
         if name.lower() in READMES:
-            readmes[folder] = first_sentence(manifest["text"])[:MAX_PURPOSE_CHARACTERS]
+            readmes[folder] = first_sentence(text)[:MAX_PURPOSE_CHARACTERS]
             continue
         try:
             if name == "Cargo.toml":
-                cargo[folder] = tomllib.loads(manifest["text"])
-            elif package := _READERS[name](folder, manifest["text"]):
+                cargo[folder] = tomllib.loads(text)
+            elif name.endswith(PROJECT_ENDINGS):
+                found.append(read_project(path, text))
+            elif package := _READERS[name](folder, text):
                 found.append(package)
         except (ValueError, RecursionError, ET.ParseError, configparser.Error):
             broken += 1
@@ -142,9 +152,7 @@ def _go_mod(folder: str, text: str) -> Package | None:
 
 
 def _pom(folder: str, text: str) -> Package | None:
-    if "<!" in text.replace("<!--", "").replace("<![CDATA[", ""):
-        raise ValueError("a pom.xml with a document type may hold entities that grow without bound")
-    root = ET.fromstring(text)  # noqa: S314 - what makes it unsafe, entities, has just been refused
+    root = plain_xml(text)
     space = root.tag.rpartition("}")[0] + "}" if root.tag.startswith("{") else ""
     name = (root.findtext(f"{space}artifactId") or "").strip()
     if not name:

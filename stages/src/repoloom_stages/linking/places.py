@@ -21,6 +21,8 @@ _KINDS = {
     "typescript": "npm",
     "vue": "npm",
     "svelte": "npm",
+    "csharp": "nuget",
+    "fsharp": "nuget",
     "go": "go",
     "java": "maven",
     "kotlin": "maven",

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from repoloom_stages.linking.rust_foreign import beneath, given_to, returned_by, unwrapped
-from repoloom_stages.linking.rust_modules import RustModules
 from repoloom_stages.linking.rust_scopes import Scopes
+from repoloom_stages.linking.rust_snapshot import RustSnapshot
 from repoloom_stages.linking.rust_std import HOLDERS, MACROS, PRIMITIVES
 from repoloom_stages.linking.rust_text import expression_parts, parse_type
 from repoloom_stages.linking.rust_type import NOTHING, Type
-from repoloom_stages.linking.rust_types import Context, RustTypes
-from repoloom_stages.linking.snapshot_facts import Place, SnapshotFacts
+from repoloom_stages.linking.rust_types import Context
+from repoloom_stages.linking.snapshot_facts import Place
 
 MAX_STEPS = 12
 """Parts of an expression that are followed, and bindings from bindings."""
@@ -49,15 +49,14 @@ class Expressions:
 
     def __init__(
         self,
-        facts: SnapshotFacts,
-        modules: RustModules,
-        types: RustTypes,
+        rust: RustSnapshot,
         scopes: Scopes,
         path: Callable[[str, Where], Place | None],
         macro: Callable[[str, Where], Place | None],
     ) -> None:
-        self._facts, self._modules, self._types, self._scopes = facts, modules, types, scopes
-        self._path, self._macro = path, macro
+        self._facts, self._modules, self._types = rust.facts, rust.modules, rust.types
+        self._methods, self._values = rust.methods, rust.values
+        self._scopes, self._path, self._macro = scopes, path, macro
         self._known: dict[tuple[Place, int, str, str], Type] = {}
         """Types of bindings, by item, line, name and text."""
 
@@ -67,7 +66,7 @@ class Expressions:
         if steps + len(rest) >= MAX_STEPS:
             return NOTHING
         if first.startswith("match(") and rest:
-            kind = self._types.part(first[len("match(") : -1], rest[0].rstrip("?"), where.context)
+            kind = self._values.part(first[len("match(") : -1], rest[0].rstrip("?"), where.context)
             first, rest = rest[0], rest[1:]
         else:
             kind = self._first(first.rstrip("?").strip("&"), where, steps)
@@ -81,24 +80,24 @@ class Expressions:
     def _next(self, kind: Type, part: str) -> Type:
         """Type of a field, or of what a method returns."""
         if part == "await":
-            return self._types.awaited(kind)
+            return self._values.awaited(kind)
         if not part.endswith(")"):
-            return self._types.field(kind, part) if part else kind
+            return self._values.field(kind, part) if part else kind
         path, _, argument = part[:-1].partition("(")
         name = path.partition("::")[0]
         if name == "for":
-            return self._types.item(kind)
-        found = self._types.method(kind, name)
+            return self._values.item(kind)
+        found = self._methods.method(kind, name)
         if closure := _CLOSURE.fullmatch(argument):
             taken, position = int(closure[1]), int(closure[2])
             if found:
-                return self._types.given(*found, taken, position)
-            return given_to(kind, name, position, self._types.item(kind))
-        return self._types.returned(*found) if found else self._from_elsewhere(kind, name)
+                return self._values.given(*found, taken, position)
+            return given_to(kind, name, position, self._values.item(kind))
+        return self._values.returned(*found) if found else self._from_elsewhere(kind, name)
 
     def _from_elsewhere(self, kind: Type, name: str) -> Type:
         inner = beneath(kind)
-        return returned_by(kind, name, self._types.item(inner))
+        return returned_by(kind, name, self._values.item(inner))
 
     def _first(self, first: str, where: Where, steps: int) -> Type:
         if first == "self":
@@ -116,7 +115,7 @@ class Expressions:
             return self._expanded(path[:-1], where, steps)
         callee = self._path(path, where)
         if closure := _CLOSURE.fullmatch(argument):
-            return self._types.given(callee, NOTHING, int(closure[1]), int(closure[2])) if callee else NOTHING
+            return self._values.given(callee, NOTHING, int(closure[1]), int(closure[2])) if callee else NOTHING
         head, _, name = path.rpartition("::")
         kind = self._types.of(parse_type(head), where.context) if head else NOTHING
         if callee is None:
@@ -127,7 +126,7 @@ class Expressions:
         symbol = self._facts.symbol(callee)
         if symbol.kind == "struct":
             return Type(symbol.name, callee)
-        return self._types.returned(callee, kind if kind.place else NOTHING)
+        return self._values.returned(callee, kind if kind.place else NOTHING)
 
     def _expanded(self, name: str, where: Where, steps: int) -> Type:
         """What a macro makes, where it expands to one call."""

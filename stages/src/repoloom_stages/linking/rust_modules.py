@@ -18,6 +18,9 @@ MAX_DEPTH = 48
 MAX_KNOWN = 200_000
 """Names whose meaning is kept, at some 400 bytes each. It is forgotten and found anew beyond."""
 
+GLOBS = 2
+"""How many times what a `use a::*` names is looked for through others of its kind."""
+
 Found = tuple[Place, ...]
 
 _TARGET_FOLDERS = ("tests", "examples", "benches", "src/bin")
@@ -32,13 +35,15 @@ class RustModules:
         self._crates = {package.name: package for package in packages if package.kind == "cargo"}
         self._by_folder = {package.folder: package for package in self._crates.values()}
         self._dependencies = {name: self._needed(package) for name, package in self._crates.items()}
-        self._known: dict[tuple[Place, str], Found] = {}
-        self._open: set[tuple[Place, str]] = set()
+        self._known: dict[tuple[Place, str, int], Found] = {}
+        self._taken: dict[tuple[Place, int], Found] = {}
+        self._open: set[tuple[Place, str, int]] = set()
         self._cut = 0
 
     def forget(self) -> None:
         """Find everything anew: the files have changed."""
         self._known.clear()
+        self._taken.clear()
 
     def module_of(self, place: Place) -> Place:
         """The module around an item."""
@@ -48,16 +53,19 @@ class RustModules:
         """Kind of an item; a file is a module."""
         return "module" if place[1] < 0 else self.facts.symbol(place).kind
 
-    def resolve(self, path: str, module: Place) -> tuple[Found, list[str]]:
-        """What a path means in a module, and the part of it that lies beyond: associated items of a type."""
+    def resolve(self, path: str, module: Place, globs: int = GLOBS) -> tuple[Found, list[str]]:
+        """What a path means in a module, and the part of it that lies beyond: associated items of a type.
+
+        `globs` says how far names are looked for in what modules take everything from, as in `members`.
+        """
         parts = path.split("::")
-        start = self._start(parts, module)
+        start = self._start(parts, module, globs)
         found, rest = start
         while rest and found:
             modules = [one for one in found if self.kind(one) == "module"]
             if not modules:
                 return tuple(one for one in found if self.kind(one) in _TYPES), rest
-            within = self._together(self.members(one, rest[0]) for one in modules)
+            within = self._together(self.members(one, rest[0], globs) for one in modules)
             types = [one for one in found if self.kind(one) in _TYPES]
             if not within and types:
                 return tuple(types), rest
@@ -69,9 +77,13 @@ class RustModules:
         found, rest = self.resolve(path, module)
         return () if rest else tuple(one for one in found if self.kind(one) in _TYPES)
 
-    def members(self, module: Place, name: str) -> Found:
-        """What a name means in a module, of whatever kind."""
-        key = (module, name)
+    def members(self, module: Place, name: str, globs: int = GLOBS) -> Found:
+        """What a name means in a module, of whatever kind.
+
+        With `globs` 0 nothing is looked for in what modules take everything from (`use a::*`); with 1 only where no
+        such `use` is needed to find `a`; with 2 where one such `use` is.
+        """
+        key = (module, name, globs)
         known = self._known.get(key)
         if known is not None:
             return known
@@ -81,7 +93,7 @@ class RustModules:
         before = self._cut
         self._open.add(key)
         try:
-            found = self._members(module, name)
+            found = self._members(module, name, globs)
         finally:
             self._open.discard(key)
         if self._cut == before or not self._open:  # what a cycle cut short may be more elsewhere
@@ -109,7 +121,7 @@ class RustModules:
             return file, facts.module_of(facts.symbols[position].owner)
         return None if self._is_root(file) else self._above(file)
 
-    def _start(self, parts: list[str], module: Place) -> tuple[Found, list[str]]:
+    def _start(self, parts: list[str], module: Place, globs: int) -> tuple[Found, list[str]]:
         """What the first part of a path means, and the parts after it."""
         here: Place | None = module
         position = 0
@@ -123,18 +135,21 @@ class RustModules:
             return ((root,) if root else ()), parts[1:]
         if not parts[0]:
             return self._extern(module[0], parts[1]), parts[2:]
-        return self.members(module, parts[0]) or self._extern(module[0], parts[0]), parts[1:]
+        return self.members(module, parts[0], globs) or self._extern(module[0], parts[0]), parts[1:]
 
-    def _members(self, module: Place, name: str) -> Found:
+    def _members(self, module: Place, name: str, globs: int) -> Found:
+        found, hides = self._named(module, name, globs)
+        return found if hides or not globs else self._in_globs(module, name, globs)
+
+    def _named(self, module: Place, name: str, globs: int) -> tuple[Found, bool]:
+        """What a name means by what a module says itself; and whether that hides what is from elsewhere."""
         file, position = module
-        facts = self.facts.unpacked(file)
         found = self._own(module, name)
-        for path in facts.imported.get((position, name), ()):
-            places, rest = self.resolve(path, module)
+        paths = self.facts.unpacked(file).imported.get((position, name), ())
+        for path in paths:
+            places, rest = self.resolve(path, module, globs)
             found += () if rest else places
-        if not found:
-            found += self._in_globs(module, name)
-        return tuple(dict.fromkeys(found))
+        return tuple(dict.fromkeys(found)), bool(found or paths)
 
     def _own(self, module: Place, name: str) -> list[Place]:
         """What a module holds of that name itself: its items, and the file of a module in it."""
@@ -151,12 +166,34 @@ class RustModules:
             found.append(child)
         return found
 
-    def _in_globs(self, module: Place, name: str) -> Iterable[Place]:
-        for path in self.facts.unpacked(module[0]).globs.get(module[1], ()):
-            places, rest = self.resolve(path, module)
-            for one in () if rest else places:
-                if self.kind(one) == "module" and one != module:
-                    yield from self.members(one, name)
+    def _in_globs(self, module: Place, name: str, globs: int) -> Found:
+        """What a name means in the modules that a module takes everything from, and those that these do.
+
+        They do so in circles. Each is looked at once: the ways through preludes that take everything from everywhere
+        are more than can be followed.
+        """
+        seen = {module}
+        open_ = [module]
+        found: dict[Place, None] = {}
+        while open_:
+            one = open_.pop()
+            named, hides = ((), False) if one == module else self._named(one, name, globs)
+            found.update(dict.fromkeys(named))
+            further = () if hides else [other for other in self._taken_from(one, globs - 1) if other not in seen]
+            seen.update(further)
+            open_ += reversed(further)
+        return tuple(found)
+
+    def _taken_from(self, module: Place, globs: int) -> Found:
+        """The modules that a module takes everything from."""
+        known = self._taken.get((module, globs))
+        if known is None:
+            found: dict[Place, None] = {}
+            for path in self.facts.unpacked(module[0]).globs.get(module[1], ()):
+                places, rest = self.resolve(path, module, globs)
+                found.update((one, None) for one in places if not rest and self.kind(one) == "module")
+            known = self._taken[module, globs] = tuple(found)
+        return known
 
     def _together(self, found: Iterable[Found]) -> Found:
         return tuple(dict.fromkeys(one for some in found for one in some))

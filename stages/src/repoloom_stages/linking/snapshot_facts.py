@@ -53,6 +53,8 @@ class Unpacked:
     def __init__(self, number: int, symbols: list[Symbol], imports: list[Import]) -> None:
         self.number = number
         self.symbols = symbols
+        self.shared = [one["path"] for one in imports if one["public"] and one["name"] == "*"]
+        """Paths of which all is exported on, or, in C#, had by all files of the project."""
         self.named: dict[tuple[int, str], list[int]] = {}
         """Positions of items by their owner and name; not of functions that stand outside their type."""
         self.outside: dict[tuple[str, str], list[int]] = {}

@@ -4,10 +4,11 @@ Python's modules, Go's and Java's packages are found by the paths that `places` 
 files lie. What is not of the snapshot is no file; a name that could be two files is none.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from posixpath import normpath
 from typing import NamedTuple
 
+from repoloom_stages.linking.dotnet import DOTNET
 from repoloom_stages.linking.manifest_values import Package
 from repoloom_stages.linking.manifests import folder_of
 from repoloom_stages.linking.snapshot_facts import SnapshotFacts
@@ -21,7 +22,13 @@ SCRIPTS = frozenset({"javascript", "tsx", "typescript", "vue", "svelte"})
 PACKAGED = frozenset({"csharp", "go", "java", "kotlin"})
 """Languages whose files have each other's names without importing them."""
 HEADERS = frozenset({"c", "cpp", "cuda", "objective-c"})
-
+_STANDARD_HEADERS = frozenset({
+    "assert.h", "complex.h", "ctype.h", "errno.h", "fenv.h", "float.h", "inttypes.h", "iso646.h", "limits.h",
+    "locale.h", "math.h", "setjmp.h", "signal.h", "stdalign.h", "stdarg.h", "stdatomic.h", "stdbool.h",
+    "stddef.h", "stdint.h",
+    "stdio.h", "stdlib.h", "stdnoreturn.h", "string.h", "tgmath.h", "threads.h", "time.h", "uchar.h", "unistd.h",
+    "wchar.h", "wctype.h",
+})  # fmt: skip
 
 _NAMESPACE = "namespace"
 """Stands in place of a language where paths are by C#'s namespaces."""
@@ -49,12 +56,15 @@ class SourceImports:
         """Paths by language and module."""
         self._endings: dict[tuple[str, str], list[str]] = {}
         """Paths by language and name of the file."""
+        self._usings = {one.name: dict.fromkeys(one.usings) for one in packages if one.kind == DOTNET}
+        """Namespaces that all files of a project use, by its name."""
         for number in facts.linked_against():
             file = facts.files[number]
             language = _family(file.language)
             self._modules.setdefault((language, file.module), []).append(file.path)
             self._endings.setdefault((language, file.path.rpartition("/")[2]), []).append(file.path)
             if language == "csharp":
+                self._usings.setdefault(file.crate, {}).update(dict.fromkeys(facts.unpacked(number).shared))
                 for namespace in self._namespaces_of(number):
                     self._modules.setdefault((_NAMESPACE, namespace), []).append(file.path)
 
@@ -71,6 +81,11 @@ class SourceImports:
         paths = self._modules.get((_family(file.language), file.module), ())
         folder = folder_of(file.path)
         return self._numbers([one for one in paths if file.language != "go" or folder_of(one) == folder])
+
+    def shared_by(self, number: int) -> Iterable[str]:
+        """Namespaces that a file of C# uses because its project says so."""
+        file = self._facts.files[number]
+        return self._usings.get(file.crate, ()) if file.language == "csharp" else ()
 
     def named(self, number: int, path: str) -> Imported:
         """What an import of that path means in a file."""
@@ -128,7 +143,8 @@ class SourceImports:
     def _script(self, number: int, path: str) -> Imported:
         where, _, item = path.partition("#")
         if where.startswith("."):
-            bases = [normpath(f"{folder_of(self._facts.files[number].path)}/{where}").lstrip("/")]
+            lies = normpath(f"{folder_of(self._facts.files[number].path)}/{where}").lstrip("/")
+            bases = ["" if lies == "." else lies]
         else:
             package = next((one for one in (where, "/".join(where.split("/")[:2])) if one in self._packages), "")
             if not package:
@@ -139,15 +155,18 @@ class SourceImports:
         for base in bases:
             # TypeScript's own sources import `./x.js` and mean `./x.ts`.
             stems = (base, base.removesuffix(".js").removesuffix(".mjs"))
-            for candidate in (f"{stem}{ending}" for stem in stems for ending in _SCRIPT_ENDINGS):
+            for candidate in (f"{stem}{ending}".removeprefix("/") for stem in stems for ending in _SCRIPT_ENDINGS):
                 if candidate in self._facts.number_of:
                     return Imported((self._facts.number_of[candidate],), item)
         return NOTHING
 
     def _header(self, number: int, path: str) -> Imported:
         """A header beside the file, else the only one whose path ends so."""
+        system, path = path.startswith("<"), path.strip("<>")
+        if system and path in _STANDARD_HEADERS:
+            return NOTHING
         beside = normpath(f"{folder_of(self._facts.files[number].path)}/{path}").lstrip("/")
-        if beside in self._facts.number_of:
+        if not system and beside in self._facts.number_of:
             return Imported((self._facts.number_of[beside],))
         ending = f"/{path.lstrip('./')}"
         name = ending.rpartition("/")[2]

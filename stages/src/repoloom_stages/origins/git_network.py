@@ -1,4 +1,4 @@
-"""Which URLs git may fetch from, and what its complaints about one mean. `git` starts it; nothing here does."""
+"""Which URLs git may fetch from, and what its complaints about one mean. `git_process` starts it."""
 
 import base64
 import re

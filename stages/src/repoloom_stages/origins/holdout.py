@@ -10,7 +10,7 @@ from itertools import accumulate
 
 from repoloom_api.catalogue import RepositoryName
 from repoloom_api.runs import GitPin, SplitMode
-from repoloom_stages.origins.git import Commit
+from repoloom_stages.origins.git_mirror import Commit
 
 MIN_HELD_OUT_COMMITS = 10
 """In the newest window: judgement resamples commits, and an interval from fewer says nothing."""

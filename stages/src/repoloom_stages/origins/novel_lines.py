@@ -7,7 +7,7 @@ Which samples show them is `novelty`'s to say.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from repoloom_stages.origins.git import Change
+from repoloom_stages.origins.git_mirror import Change
 from repoloom_stages.origins.lines import says_something
 from repoloom_stages.records import Novel
 

@@ -17,6 +17,13 @@ _MAX_REFERENCE_BYTES = 1024
 _MAX_LINKS = 5
 
 
+def checked_name(name: str) -> str:
+    """The full name of a commit or other object, if it is one: nothing else may stand among git's arguments."""
+    if not COMMIT.fullmatch(name):
+        raise BadInput(f"{name!r} is no commit: 40 hexadecimal digits are needed")
+    return name
+
+
 def meanings(revision: str, *folders: str) -> list[str]:
     """Full references, `HEAD` or a commit that a revision can mean, the likeliest first; none for what is no name.
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from repoloom_stages.records import FILES, TRAIN, SampleSummary, SourceFile, read_records
+from repoloom_stages.record_files import FILES, read_records
+from repoloom_stages.records import TRAIN, SampleSummary, SourceFile
 
 ALL = ""
 """In place of a recipe: all of an output together."""

@@ -4,7 +4,7 @@
 """
 
 import heapq
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -38,11 +38,11 @@ class OutputStats:
     recipes: Tallies = field(default_factory=Tallies)
     granularities: Tallies = field(default_factory=Tallies)
     languages: Tallies = field(default_factory=Tallies)
-    makes: dict[Make, Tally] = field(default_factory=dict)
-    lengths: dict[tuple[str, str], Lengths] = field(default_factory=dict)
+    makes: defaultdict[Make, Tally] = field(default_factory=lambda: defaultdict(Tally))
+    lengths: defaultdict[tuple[str, str], Lengths] = field(default_factory=lambda: defaultdict(Counter))
     """By recipe and split."""
     novel: dict[str, Novel] = field(default_factory=lambda: {split: Novel() for split in SPLITS if split != TRAIN})
-    windows: dict[tuple[str, str], Window] = field(default_factory=dict)
+    windows: defaultdict[tuple[str, str], Window] = field(default_factory=lambda: defaultdict(Window))
     """By repository and split."""
     largest: list[tuple[int, str, str]] = field(default_factory=list)
     """Files with the most tokens over all their samples, the largest first: tokens, path, repository."""
@@ -85,9 +85,9 @@ class OutputStats:
         self.granularities.of(summary["granularity"]).add(summary)
         self.languages.of(summary["lang"]).add(summary)
         make = Make(summary["recipe"], summary["granularity"], summary["view"], summary["shape"])
-        self.makes.setdefault(make, Tally()).add(summary)
-        self.lengths.setdefault((summary["recipe"], split), Counter())[summary["tokens"]] += 1
-        self.windows.setdefault((summary["repo"], split), Window()).add(summary)
+        self.makes[make].add(summary)
+        self.lengths[summary["recipe"], split][summary["tokens"]] += 1
+        self.windows[summary["repo"], split].add(summary)
         self.parts += not summary["complete"]
         if split != TRAIN:
             self.novel[split].add(summary)

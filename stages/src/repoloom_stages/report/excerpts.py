@@ -5,7 +5,7 @@ Lengths are counted first and samples chosen then, so that memory follows neithe
 
 import re
 from bisect import bisect_right
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,6 +17,7 @@ import orjson
 from repoloom_api.v1alpha1.recipes import Shape
 from repoloom_stages.records import SPLITS, TEXTS, TRAIN, SampleSummary
 from repoloom_stages.report.lengths import Lengths, quantile
+from repoloom_stages.runtime.digests import ID_BYTES
 
 READ_AT = (0.1, 0.5, 0.9)
 """Quantiles of tokens at which samples are read: a short, a middling and a long one."""
@@ -25,6 +26,9 @@ MAX_LINES = 60
 MAX_CHARACTERS = 6_000
 LINES_BEFORE_NOVEL = 6
 """Where novel lines stand far down, the excerpt starts so many lines before the first."""
+
+_ID = slice(len('{"id":"'), len('{"id":"') + 2 * ID_BYTES)
+"""Where a row has its id, its first column in every format."""
 
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 
@@ -86,13 +90,13 @@ class Choice:
     """Chooses samples of one output in two looks at all of them."""
 
     def __init__(self) -> None:
-        self._lengths: dict[_Kind, Lengths] = {}
+        self._lengths: defaultdict[_Kind, Lengths] = defaultdict(Counter)
 
     def count(self, summaries: Iterable[SampleSummary]) -> Iterator[SampleSummary]:
         """First look, in passing: lengths by kind of sample."""
         for summary in summaries:
             for kind in _kinds(summary):
-                self._lengths.setdefault(kind, Counter())[summary["tokens"]] += 1
+                self._lengths[kind][summary["tokens"]] += 1
             yield summary
 
     def choose(self, summaries: Iterable[SampleSummary]) -> list[SampleSummary]:
@@ -117,8 +121,8 @@ class Choice:
 def read_rows(file: Path, ids: set[str]) -> dict[str, dict[str, Any]]:
     """The rows of those ids in a file of JSON lines."""
     with file.open("rb") as lines:
-        rows = (orjson.loads(line) for line in lines)
-        return {row["id"]: row for row in rows if row["id"] in ids}
+        wanted = (orjson.loads(line) for line in lines if line[_ID].decode() in ids)
+        return {row["id"]: row for row in wanted}
 
 
 def excerpt(output: str, about: SampleSummary, row: dict[str, Any], *, unfolded: bool) -> Excerpt:

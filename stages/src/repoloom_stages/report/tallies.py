@@ -36,7 +36,9 @@ class Tallies(dict[str, Tally]):
 
     def of(self, name: str) -> Tally:
         """The tally of one value, new if there is none."""
-        return self.setdefault(name, Tally())
+        if name not in self:
+            self[name] = Tally()
+        return self[name]
 
     def merge(self, other: Mapping[str, Tally]) -> None:
         """Add what others have."""

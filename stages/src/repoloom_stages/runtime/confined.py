@@ -26,6 +26,9 @@ _BEYOND = 3
 _ENDS = frozenset({_BEYOND, -signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS, -signal.SIGPROF})
 """How a child ends that went beyond its bounds, as `Process.exitcode` has it."""
 
+_STACK_BYTES = 8 * 1024 * 1024
+"""A parser that calls itself for each level ends at the same level, whatever the stack that the machine allows."""
+
 _STATM = Path("/proc/self/statm")
 
 
@@ -103,7 +106,7 @@ class _Child:
     def ask(self, name: str, text: bytes) -> bytes | None:
         """The work's result; None if the child ends over it."""
         try:
-            self._connection.send((name, text))
+            self._connection.send_bytes(name.encode() + b"\0" + text)
             return self._connection.recv_bytes()
         except (EOFError, ConnectionError):
             return None
@@ -128,11 +131,11 @@ def _serve(theirs: Connection, own: Connection, work: Work, bounds_of: Callable[
     start = _mapped_bytes()
     try:
         while True:
-            name, text = own.recv()
+            name, _, text = own.recv_bytes().partition(b"\0")
             bounds = bounds_of(len(text))
             _set_soft_limit(resource.RLIMIT_AS, start + bounds.memory_bytes)
             signal.setitimer(signal.ITIMER_PROF, bounds.cpu_seconds)
-            result = work(name, text)
+            result = work(name.decode(), text)
             signal.setitimer(signal.ITIMER_PROF, 0)
             own.send_bytes(result)
     except (EOFError, ConnectionError):  # the parent is done
@@ -147,6 +150,7 @@ def _leave_the_parents_ways() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     faulthandler.disable()
     _set_soft_limit(resource.RLIMIT_CORE, 0)
+    _set_soft_limit(resource.RLIMIT_STACK, _STACK_BYTES)
     gc.freeze()  # what the parent has is not looked through, and stays shared
 
 

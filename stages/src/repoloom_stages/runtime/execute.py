@@ -101,7 +101,7 @@ def _run(lookup: Lookup, task: Task, shard: str | None, missing: Missing, given:
     outputs.folder.mkdir()
     if task.stage == "publish":
         outputs.publication = _publication(lookup, task, missing.views)
-    memos = MemoPacks(lookup.artifacts, task.stage, shard) if CATALOGUE[task.stage].memo else None
+    memos = _memo_packs(lookup, task, shard) if CATALOGUE[task.stage].memo else None
     if memos:
         outputs.memo = memos.load()
     outputs.checkpoints = StoredCheckpoints(lookup.artifacts, missing.key)
@@ -110,6 +110,14 @@ def _run(lookup: Lookup, task: Task, shard: str | None, missing: Missing, given:
     if memos:
         memos.save(outputs.memo)
     return _publish(lookup, task, missing, outputs)
+
+
+def _memo_packs(lookup: Lookup, task: Task, shard: str | None) -> MemoPacks:
+    """What is known of a shard, told from other repositories' shards by the pins of the task that lists it."""
+    pins, lister = lookup.pins(), lookup.plan.task(task.fan_out or task.name)
+    assert pins is not None  # what the task reads is there
+    repositories = [git.url for one in lister.inputs if one.pin and (git := pins.pins[one.pin].git)]
+    return MemoPacks(lookup.artifacts, task.stage, sha256_of("\n".join(repositories).encode()), shard)
 
 
 def _fetch(lookup: Lookup, task: Task, missing: Missing, folder: Path, given: Given) -> Inputs:

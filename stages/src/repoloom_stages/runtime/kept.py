@@ -22,34 +22,36 @@ CHECKPOINTS_KEPT = 2
 
 
 class MemoPacks:
-    """The packs of one shard of one version of a stage. A shard that was split finds its parents' packs too."""
+    """The packs of one shard of a source, of one version of a stage. A shard that was split finds its parents' too."""
 
-    def __init__(self, artifacts: ArtifactStore, stage: str, shard: str | None) -> None:
+    def __init__(self, artifacts: ArtifactStore, stage: str, source: str, shard: str | None) -> None:
+        """`source` tells apart shards of one name: those of every small repository are called `b`."""
         self._artifacts = artifacts
-        self._prefix = memo_prefix(stage, code_digest(stage))
+        self._prefix = f"{memo_prefix(stage, code_digest(stage))}{source}/"
         self._shard = shard or "all"
-        self._known: dict[str, bytes] = {}
         self._own: list[str] = []
 
     def load(self) -> Memo:
         """Everything that is known of this shard's blobs; an unreadable pack is as good as none."""
+        known: dict[str, bytes] = {}
         for length in range(1, len(self._shard) + 1):
             folder = f"{self._prefix}{self._shard[:length]}/"
             for pack in list(self._artifacts.list(folder)):
                 data = self._artifacts.get(pack.name)
                 if data is not None and pack.name == folder + sha256_of(data):
-                    self._known.update(_unpack(data))
+                    known.update(_unpack(data))
                 if length == len(self._shard):
                     self._own.append(pack.name)
-        return Memo(dict(self._known))
+        return Memo(known)
 
     def save(self, memo: Memo) -> None:
-        """Add one pack with what is new; merge the packs when there are many."""
-        added = dict(memo.added())
-        if not added:
+        """Add one pack with what is new. When there are many, one with all that was of use takes their place: the blobs
+        of files as they once were would be read for ever.
+        """
+        if not memo.computed:
             return
         merge = len(self._own) >= MOST_PACKS
-        self._put(self._known | added if merge else added)
+        self._put(memo.used() if merge else memo.added())
         for name in self._own if merge else ():
             self._artifacts.delete(name)
 
@@ -64,8 +66,7 @@ def _pack(results: dict[str, bytes]) -> bytes:
 
 
 def _unpack(data: bytes) -> Iterator[tuple[str, bytes]]:
-    lines = zstandard.ZstdDecompressor().decompressobj().decompress(data)
-    for line in lines.splitlines():
+    for line in zstandard.ZstdDecompressor().decompress(data).splitlines():
         blob, _, result = line.partition(b"\t")
         yield blob.decode(), result
 

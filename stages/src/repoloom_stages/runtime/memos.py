@@ -4,14 +4,13 @@ A memo is an optimisation that cannot lie: losing or doubling one changes no out
 before the stage runs and saves what the stage added as one more pack.
 """
 
-from collections.abc import Iterator
-
 
 class Memo:
     """A mapping from blob to result that counts what it saved."""
 
     def __init__(self, known: dict[str, bytes] | None = None) -> None:
         self._known = known or {}
+        self._used: dict[str, bytes] = {}
         self._added: dict[str, bytes] = {}
         self.reused = 0
 
@@ -20,6 +19,7 @@ class Memo:
         found = self._known.get(blob) or self._added.get(blob)
         if found is not None:
             self.reused += 1
+            self._used[blob] = found
         return found
 
     def put(self, blob: str, result: bytes) -> None:
@@ -31,6 +31,10 @@ class Memo:
         """How many results this run had to make."""
         return len(self._added)
 
-    def added(self) -> Iterator[tuple[str, bytes]]:
-        """What this run added, in a stable order."""
-        return iter(sorted(self._added.items()))
+    def added(self) -> dict[str, bytes]:
+        """What this run added."""
+        return dict(self._added)
+
+    def used(self) -> dict[str, bytes]:
+        """What this run asked for, and what it added."""
+        return self._used | self._added

@@ -3,6 +3,8 @@
 A stage cannot tell whether the local runner or Argo started it.
 """
 
+import math
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +18,9 @@ from repoloom_stages.runtime.publication import Publication
 
 PIN_FILE = "pin.json"
 """Name of the file in which a stage finds a pin."""
+
+PROGRESS_SECONDS = 0.2
+"""Between two words on progress, each of which is a small file written."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,7 @@ class Outputs:
     records_in: int = 0
     kept: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
+    _told_at: float = field(default=-math.inf, init=False, repr=False)
 
     def file(self, path: str) -> Path:
         """Where to write the file of that path, its folder made."""
@@ -89,6 +95,10 @@ class Outputs:
         self.dropped[reason] += number
 
     def progress(self, done: int, total: int) -> None:
-        """Say how far the work is."""
-        if self.tell and total > 0:
+        """Say how far the work is, as often as one likes: a word now and then is passed on, and the last one."""
+        if self.tell is None or total <= 0:
+            return
+        now = time.monotonic()
+        if done >= total or now - self._told_at >= PROGRESS_SECONDS:
+            self._told_at = now
             self.tell(min(done, total), total)

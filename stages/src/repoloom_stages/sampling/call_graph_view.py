@@ -5,13 +5,15 @@ shown. Units without any resolved call have no such view.
 """
 
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from repoloom_stages.links import GraphItem, LinkedFile, LinkedItem
-from repoloom_stages.records import FILES, read_records
+from repoloom_stages.record_files import FILES, read_records
 from repoloom_stages.runtime.stage import Inputs
 from repoloom_stages.sampling.ascii_tree import Branch, draw
 from repoloom_stages.sampling.code_file import CodeFile
@@ -33,18 +35,36 @@ WIDTH = 100
 class Edges:
     """Where an item stands in the call graph."""
 
-    calls: tuple[str, ...]
-    callers: tuple[str, ...]
+    calls: Sequence[str]
+    callers: Sequence[str]
     called: int
     """By how many items it is called; of some, not all their callers are listed."""
 
     @classmethod
     def of(cls, item: LinkedItem | GraphItem) -> "Edges":
         """As links have them."""
-        return cls(tuple(item["calls"]), tuple(item["callers"]), item["called"])
+        return cls(item["calls"], item["callers"], item["called"])
 
 
 NO_EDGES = Edges((), (), 0)
+
+
+class _Own:
+    """The items of one file, and their edges by id."""
+
+    def __init__(self, file: CodeFile) -> None:
+        assert file.links is not None  # the plan gives them to a recipe with this view
+        self.file = file
+        self.edges = {item["id"]: Edges.of(item) for item in file.links["items"]}
+        self._items, self._linked = file.facts["items"], file.links["items"]
+        self._starts = [item["start"] for item in self._items]
+
+    def roots(self, unit: Unit) -> list[str]:
+        """Ids of the items within a unit that call something or are called: those that most call first."""
+        within = range(bisect_left(self._starts, unit.start), bisect_left(self._starts, unit.end))
+        linked = (self._linked[position] for position in within if self._items[position]["end"] <= unit.end)
+        roots = [item for item in linked if item["calls"] or item["callers"]]
+        return [item["id"] for item in sorted(roots, key=lambda one: -one["called"])]
 
 
 class CallGraph:
@@ -53,6 +73,8 @@ class CallGraph:
     def __init__(self, far: Mapping[str, Edges]) -> None:
         """`far`: edges by id of all that stands next to the shard's items, and is not in their own file."""
         self._far = far
+        self._last: _Own | None = None
+        """Of the file whose units are looked at."""
 
     @classmethod
     def read(cls, inputs: Inputs) -> "CallGraph":
@@ -67,19 +89,13 @@ class CallGraph:
 
     def notes(self, file: CodeFile, unit: Unit) -> list[str]:
         """What stands before a unit's code; nothing where none of its items has a resolved call."""
-        assert file.links is not None  # the plan gives them to a recipe with this view
-        linked = file.links["items"]
-        within = [
-            linked[position]
-            for position, item in enumerate(file.facts["items"])
-            if unit.start <= item["start"] and item["end"] <= unit.end
-        ]
-        roots = sorted((item for item in within if item["calls"] or item["callers"]), key=lambda one: -one["called"])
+        if self._last is None or self._last.file is not file:
+            self._last = _Own(file)
+        own, roots = self._last.edges, self._last.roots(unit)
         if not roots:
             return []
-        own = {item["id"]: Edges.of(item) for item in linked}
-        tree = [line for root in roots[:MAX_ROOTS] for line in self._tree(root["id"], own)]
-        flow = [line for root in roots[:MAX_ROOTS] for line in self._flow(root["id"], own)]
+        tree = [line for root in roots[:MAX_ROOTS] for line in self._tree(root, own)]
+        flow = [line for root in roots[:MAX_ROOTS] for line in self._flow(root, own)]
         more = [one.label for one in _more(len(roots) - MAX_ROOTS)]
         return [*tree, *more, "", *flow]
 
@@ -104,8 +120,8 @@ class CallGraph:
             number = "one item" if edges.called == 1 else f"{edges.called} items"
             said.append(f"is called by {number}: {_listed(edges.callers, edges.called)}")
         if edges.calls:
-            calls = [_called(root, one, self._edges(one, own).calls) for one in edges.calls]
-            said.append(f"calls {_listed(calls, len(calls), ', then ')}")
+            calls = [_called(root, one, self._edges(one, own).calls) for one in edges.calls[:MAX_NEAR]]
+            said.append(f"calls {_listed(calls, len(edges.calls), ', then ')}")
         text = f"Flow: {root} {'; it '.join(said)}."
         yield from textwrap.wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False)
 
@@ -117,13 +133,13 @@ def neighbours(file: LinkedFile) -> Iterator[str]:
         yield from item["callers"][:MAX_NEAR]
 
 
-def _branches(root: str, near: tuple[str, ...], number: int, far: Mapping[str, tuple[str, ...]]) -> list[Branch]:
+def _branches(root: str, near: Sequence[str], number: int, far: Mapping[str, Sequence[str]]) -> list[Branch]:
     """Two levels of a tree, so that cycles have an end."""
     shown = [Branch(_marked(root, name), _leaves(root, far[name]) if name != root else ()) for name in near[:MAX_NEAR]]
     return shown + _more(number - len(shown))
 
 
-def _leaves(root: str, names: tuple[str, ...]) -> list[Branch]:
+def _leaves(root: str, names: Sequence[str]) -> list[Branch]:
     return [Branch(_marked(root, one)) for one in names[:MAX_FAR]] + _more(len(names) - MAX_FAR)
 
 
@@ -135,7 +151,7 @@ def _more(number: int) -> list[Branch]:
     return [Branch(f"({number} more)")] if number > 0 else []
 
 
-def _called(root: str, name: str, further: tuple[str, ...]) -> str:
+def _called(root: str, name: str, further: Sequence[str]) -> str:
     """A callee in the sentence, with what it calls in turn."""
     if name == root:
         return "itself"
@@ -143,6 +159,6 @@ def _called(root: str, name: str, further: tuple[str, ...]) -> str:
 
 
 def _listed(names: Iterable[str], number: int, between: str = ", ", most: int = MAX_NEAR) -> str:
-    shown = list(names)[:most]
+    shown = list(islice(names, most))
     rest = number - len(shown)
     return between.join(shown) + (f" and {rest} more" if rest > 0 else "")

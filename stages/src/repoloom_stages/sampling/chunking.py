@@ -6,9 +6,9 @@ stretch exactly. What stands around the code, and how tokens are counted, is for
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from tree_sitter import Tree, TreeCursor
 
@@ -18,6 +18,7 @@ SLACK_TOKENS = 32
 """How near to the budget tokens are counted and not estimated. Cutting a text out of a longer one changes
 a few tokens at its two ends."""
 
+NEWLINE = ord("\n")
 CLOSERS = frozenset({b"}", b")", b"]", b",", b";"})
 
 
@@ -27,7 +28,7 @@ class Measure(Protocol):
     def tokens(self, code: str) -> int:
         """Tokens of the whole text that shows this code, header and tags included."""
 
-    def starts(self, code: str) -> list[int]:
+    def starts(self, code: str) -> Sequence[int]:
         """Where each token of the code itself starts, in bytes, in order; at the start of a character."""
 
 
@@ -70,11 +71,19 @@ class _Ruler:
         self.budget = budget
         self._measure = measure
         self._around = measure.tokens("")
-        self._starts = [start + place for place in measure.starts(source[start:end].decode())]
+        self._starts = measure.starts(source[start:end].decode())
+        self._sure_bytes = budget - self._around - 2 * SLACK_TOKENS
+        """What has fewer fits whatever its tokens: each takes a byte at least, but for a few."""
+        self._edge = start, 0
+        """Where the last piece ends, and `before` of that."""
 
-    def estimate(self, start: int, end: int) -> int:
-        """About how many tokens the text with this code has."""
-        return self._around + bisect_left(self._starts, end) - bisect_left(self._starts, start)
+    def before(self, place: int) -> int:
+        """How many tokens of the code start before a place."""
+        return bisect_left(self._starts, place - self.start)
+
+    def estimate(self, before: int, upto: int) -> int:
+        """About how many tokens the text has that shows the code between two places, by `before` of each."""
+        return self._around + upto - before
 
     def count(self, start: int, end: int) -> int:
         """How many it has."""
@@ -82,29 +91,40 @@ class _Ruler:
 
     def fits(self, start: int, end: int) -> bool:
         """Whether it is within the budget."""
-        estimate = self.estimate(start, end)
+        if end - start < self._sure_bytes:
+            return True
+        estimate = self.estimate(self.before(start), self.before(end))
         if abs(estimate - self.budget) > SLACK_TOKENS:
             return estimate < self.budget
         return self.count(start, end) <= self.budget
 
+    def piece(self, start: int, end: int, rank: int) -> "_Piece":
+        """A stretch as a piece; most start where the last one ends."""
+        before = self._edge[1] if start == self._edge[0] else self.before(start)
+        self._edge = end, self.before(end)
+        return _Piece(start, end, rank, before, self._edge[1])
+
     def token_starts(self, start: int, end: int) -> list[int]:
         """Places inside a stretch at which a token starts, each once."""
-        inside = self._starts[bisect_right(self._starts, start) : bisect_left(self._starts, end)]
-        return list(dict.fromkeys(inside))
+        first = bisect_right(self._starts, start - self.start)
+        return [self.start + place for place in dict.fromkeys(self._starts[first : self.before(end)])]
 
     def opens_line(self, place: int) -> bool:
         """Whether a line starts there."""
-        return place == 0 or self.source[place - 1 : place] == b"\n"
+        return place == 0 or self.source[place - 1] == NEWLINE
 
 
-@dataclass(frozen=True)
-class _Piece:
+class _Piece(NamedTuple):
     """A stretch that is not cut if it fits."""
 
     start: int
     end: int
     rank: int
     """How good a cut before it is: 2 at a new line, 1 at one that belongs to what precedes it, 0 within a line."""
+    before: int
+    """Tokens that start before it."""
+    upto: int
+    """Tokens that start before its end."""
 
 
 def _pieces_of_tree(ruler: _Ruler, syntax: Syntax) -> Iterator[_Piece]:
@@ -152,7 +172,7 @@ def _gap(ruler: _Ruler, start: int, end: int, *, bound: bool) -> Iterator[_Piece
 def _fitting(ruler: _Ruler, start: int, end: int, *, bound: bool) -> Iterator[_Piece]:
     """A node or gap as one piece, or where that does not fit, its lines."""
     if ruler.fits(start, end):
-        yield _Piece(start, end, _rank(ruler, start, bound=bound))
+        yield ruler.piece(start, end, _rank(ruler, start, bound=bound))
     else:
         yield from _pieces_of_lines(ruler, start, end)
 
@@ -162,7 +182,7 @@ def _pieces_of_lines(ruler: _Ruler, start: int, end: int) -> Iterator[_Piece]:
     while start < end:
         line = ruler.source.find(b"\n", start, end) + 1 or end
         if ruler.fits(start, line):
-            yield _Piece(start, line, _rank(ruler, start))
+            yield ruler.piece(start, line, _rank(ruler, start))
         else:
             yield from _pieces_of_tokens(ruler, start, line)
         start = line
@@ -171,7 +191,7 @@ def _pieces_of_lines(ruler: _Ruler, start: int, end: int) -> Iterator[_Piece]:
 def _pieces_of_tokens(ruler: _Ruler, start: int, end: int) -> Iterator[_Piece]:
     """Tokens, cut only between characters."""
     for place in [*ruler.token_starts(start, end), end]:
-        yield _Piece(start, place, _rank(ruler, start))
+        yield ruler.piece(start, place, _rank(ruler, start))
         start = place
 
 
@@ -184,7 +204,7 @@ def _pack(ruler: _Ruler, pieces: Iterator[_Piece]) -> list[Chunk] | None:
     packed: list[Chunk] = []
     held: list[_Piece] = []
     while True:
-        while not held or ruler.estimate(held[0].start, held[-1].end) <= ruler.budget:
+        while not held or ruler.estimate(held[0].before, held[-1].upto) <= ruler.budget:
             piece = next(pieces, None)
             if piece is None:
                 break
@@ -211,16 +231,19 @@ def _longest(ruler: _Ruler, held: list[_Piece]) -> tuple[int, int]:
         tokens = ruler.count(start, end)
         if tokens <= ruler.budget or number == 1:
             return number, tokens
-        limit = ruler.estimate(start, end) - (tokens - ruler.budget)
+        limit = ruler.estimate(held[0].before, held[number - 1].upto) - (tokens - ruler.budget)
 
 
 def _best_cut(ruler: _Ruler, held: list[_Piece], limit: int) -> int:
     """How many pieces to take so that the estimate is within the limit and the cut is the best in the later half."""
-    sizes = [ruler.estimate(held[0].start, piece.end) for piece in held]
-    most = max(1, bisect_right(sizes, limit))
+
+    def size(piece: _Piece) -> int:
+        return ruler.estimate(held[0].before, piece.upto)
+
+    most = max(1, bisect_right(held, limit, key=size))
     if most == len(held):
         return most
-    least = min(most, bisect_left(sizes, limit // 2) + 1)
+    least = min(most, bisect_left(held, limit // 2, key=size) + 1)
     return max(range(least, most + 1), key=lambda number: (held[number].rank, number))
 
 

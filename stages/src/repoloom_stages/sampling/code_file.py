@@ -1,24 +1,16 @@
 """A file of the snapshot with all that is known of it, and what recipes ask of a stretch of its text."""
 
+import hashlib
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from repoloom_stages.facts import IndexedFile
+from repoloom_stages.facts import IndexedFile, Item
 from repoloom_stages.links import LinkedFile, PlacedFile
-from repoloom_stages.records import (
-    FILES,
-    TEST,
-    VALIDATION,
-    Novel,
-    Origin,
-    SourceFile,
-    count_records,
-    read_records,
-    text_sha256,
-)
+from repoloom_stages.record_files import FILES, count_records, read_records
+from repoloom_stages.records import TEST, VALIDATION, Novel, Origin, SourceFile
 from repoloom_stages.runtime.stage import Inputs
 from repoloom_stages.sampling.chunking import Syntax
 from repoloom_stages.syntax.grammars import grammar_of
@@ -57,6 +49,21 @@ class CodeFile:
         """The text of a stretch whose ends are between characters."""
         return self.source[start:end].decode()
 
+    def holder(self, item: Item) -> Item | None:
+        """The impl, trait, class or module that holds an item; None at the top of the file."""
+        return self.facts["items"][item["owner"]] if item["owner"] >= 0 else None
+
+    def part_of(self, item: Item) -> str:
+        """The signature of the impl, trait, class or interface that holds an item; nothing elsewhere."""
+        holder = self.holder(item)
+        return holder["signature"] if holder and holder["kind"] != "module" else ""
+
+    def outdented(self, item: Item) -> str:
+        """An item's body as it would stand at the left margin."""
+        start = self.code(item["start"], item["body"])
+        indentation = start[: len(start) - len(start.lstrip())]
+        return self.code(item["body"], item["end"]).replace(f"\n{indentation}", "\n")
+
     def lines(self, start: int, end: int) -> tuple[int, int]:
         """First and last line of a stretch that is not empty."""
         return bisect_left(self._newlines, start) + 1, bisect_left(self._newlines, end - 1) + 1
@@ -64,7 +71,7 @@ class CodeFile:
     def origin(self, start: int, end: int) -> Origin:
         """Where a stretch stands."""
         first, last = self.lines(start, end)
-        digest = text_sha256(self.code(start, end))
+        digest = hashlib.sha256(self.source[start:end]).hexdigest()
         return Origin(path=self.about["path"], blob=self.about["blob"], start=first, end=last, sha256=digest)
 
     def novel(self, start: int, end: int) -> list[Novel]:
@@ -72,9 +79,14 @@ class CodeFile:
         first, last = self.lines(start, end)
         return [
             Novel(start=max(one["start"], first), end=min(one["end"], last), group=one["group"])
-            for one in self.about["novel"]
-            if one["start"] <= last and one["end"] >= first
+            for one in self._novel_between(first, last)
         ]
+
+    def _novel_between(self, first: int, last: int) -> list[Novel]:
+        """Stretches of novel lines, which are in order, that these lines have a part in."""
+        novel = self.about["novel"]
+        start = bisect_left(novel, first, key=lambda one: one["end"])
+        return novel[start : bisect_right(novel, last, key=lambda one: one["start"])]
 
     def why_not(self, start: int, end: int) -> str | None:
         """Why a stretch makes no sample, or None."""

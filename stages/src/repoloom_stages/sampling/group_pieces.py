@@ -1,7 +1,8 @@
 """Pieces within the window: each whole where it fits, else cut at syntax; then packed as `packing` says."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from tree_sitter import Tree
 
@@ -20,6 +21,10 @@ JOINT_SLACK_TOKENS = 16
 """Room kept for what joins it to the rest: an empty line, and tokens that span the seam."""
 
 
+CUTS_KEPT = 4096
+"""How many long pieces stay cut: several blocks show the same."""
+
+
 @dataclass(frozen=True)
 class _Measure:
     """Tokens of a piece of code in its frame."""
@@ -30,7 +35,7 @@ class _Measure:
     def tokens(self, code: str) -> int:
         return self.texts.count(self.frame.around(code))
 
-    def starts(self, code: str) -> list[int]:
+    def starts(self, code: str) -> Sequence[int]:
         return self.texts.counter.starts(code)
 
 
@@ -41,6 +46,7 @@ class Packer:
         self._texts = texts
         self._outputs = outputs
         self._least, self._most = texts.params.min_tokens, texts.params.max_tokens
+        self._cut = lru_cache(CUTS_KEPT)(self._cut_anew)
 
     def sized(self, piece: Piece) -> Sized[Piece]:
         """A piece with the tokens of a text of its own."""
@@ -93,15 +99,19 @@ class Packer:
         """A piece whole if it fits, else cut at syntax; nothing where its header leaves no room."""
         if piece.tokens <= most:
             return [piece]
-        one = piece.piece
-        file, measure = self._texts.file(one.file), _Measure(self._texts, self._texts.frame(one))
-        parts = chunks(file.source, one.start, one.end, file.syntax, measure, most)
+        parts = self._cut(piece.piece, most)
         if parts is None:
             self.drop(HEADER_TOO_LONG)
             return []
-        if len(parts) > 1 and parts[-1].tokens < self._least:
+        return [Sized(piece.piece._replace(start=part.start, end=part.end), part.tokens) for part in parts]
+
+    def _cut_anew(self, one: Piece, most: int) -> list[Chunk] | None:
+        """The parts of a piece that does not fit."""
+        file, measure = self._texts.file(one.file), _Measure(self._texts, self._texts.frame(one))
+        parts = chunks(file.source, one.start, one.end, file.syntax, measure, most)
+        if parts and len(parts) > 1 and parts[-1].tokens < self._least:
             parts[-2:] = self._evened(file, parts[-2], parts[-1], measure, most)
-        return [Sized(one._replace(start=part.start, end=part.end), part.tokens) for part in parts]
+        return parts
 
     def _evened(self, file: CodeFile, before: Chunk, last: Chunk, measure: _Measure, most: int) -> list[Chunk]:
         """Two parts cut anew so that the last is not too short, unless that cuts a node that fits."""

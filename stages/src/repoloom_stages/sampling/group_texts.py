@@ -5,8 +5,8 @@ cut, `group_pieces`.
 """
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from repoloom_api.catalogue import CodeGroupsParams
@@ -22,6 +22,9 @@ from repoloom_stages.tokens import TokenCounter
 KIND = "code-group"
 
 MAX_NAME_CHARACTERS = 200
+
+FILE_BYTES_KEPT = 8_000_000
+"""Of the files that were looked at last; in memory they take three times as much."""
 
 
 class Piece(NamedTuple):
@@ -73,6 +76,28 @@ class _Shown(NamedTuple):
     parsed: bool
 
 
+class _LastFiles:
+    """Files that were looked at last, by number: pieces of a group, and what calls an item, lie in few files."""
+
+    def __init__(self) -> None:
+        self._files: OrderedDict[int, CodeFile] = OrderedDict()
+        self._bytes = 0
+        self._last = -1
+
+    def get(self, number: int, read: Callable[[int], CodeFile]) -> CodeFile:
+        """A file, read if it is not kept. Its tree, which takes ten times as much, goes when another is asked for."""
+        if self._last in self._files and self._last != number:
+            vars(self._files[self._last]).pop("syntax", None)
+        self._last = number
+        if number not in self._files:
+            self._files[number] = read(number)
+            self._bytes += self._files[number].about["bytes"]
+        self._files.move_to_end(number)
+        while self._bytes > FILE_BYTES_KEPT and len(self._files) > 1:
+            self._bytes -= self._files.popitem(last=False)[1].about["bytes"]
+        return self._files[number]
+
+
 class GroupTexts:
     """Texts of pieces and groups of one source's files."""
 
@@ -80,7 +105,7 @@ class GroupTexts:
         self.params = params
         self.counter = counter
         self._scratch = scratch
-        self._last: tuple[int, CodeFile] | None = None
+        self._files = _LastFiles()
 
     def keep(self, file: CodeFile) -> int:
         """Put a file into the scratch file; returns its number."""
@@ -88,10 +113,8 @@ class GroupTexts:
         return self._scratch.put([file.about, facts, file.place])
 
     def file(self, number: int) -> CodeFile:
-        """A file by its number, without items, imports and calls. The last one is kept, with its tree if it has one."""
-        if self._last is None or self._last[0] != number:
-            self._last = number, CodeFile(*self._scratch.get(number))
-        return self._last[1]
+        """A file by its number, without items, imports and calls."""
+        return self._files.get(number, lambda number: CodeFile(*self._scratch.get(number)))
 
     def frame(self, piece: Piece) -> Frame:
         """What stands around a piece."""

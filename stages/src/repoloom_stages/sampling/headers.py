@@ -1,5 +1,6 @@
 """Headers: what stands around the code of a sample. Recipes know the facts, this module how they are written."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -8,12 +9,16 @@ from repoloom_api.v1alpha1.recipes import Header, HeaderField, HeaderFields
 from repoloom_stages.links import PlacedFile
 from repoloom_stages.syntax.languages import comment
 
+_TAG = re.compile(r"<(?=/?(?:path|file|code)>)")
+"""Where a name or a description would be a tag of ours. Code is never changed; a reader takes the outermost tags."""
+
 LABELS = {
     HeaderField.REPOSITORY: "Repository",
     HeaderField.FILE: "File",
     HeaderField.LANGUAGE: "Language",
     HeaderField.KIND: "Kind",
     HeaderField.NAME: "Name",
+    HeaderField.HOLDER: "Part of",
     HeaderField.BYTES: "Size",
     HeaderField.DOC: "Doc",
     HeaderField.CRATE: "Crate",
@@ -59,7 +64,7 @@ def frame_of(header: Header, facts: Facts, language: str, notes: Iterable[str] =
     lines = _lines(chosen, facts) if chosen else []
     noted = "".join(f"{line}\n" for line in comment(language, notes))
     if header.tags and lines:
-        path = "\n".join(["<path>", *lines, "</path>"])
+        path = "\n".join(["<path>", *(_TAG.sub("&lt;", line) for line in lines), "</path>"])
         gap = "\n" if noted else ""
         return Frame(before=f"{path}\n\n{noted + gap}<file>\n", after="</file>")
     commented = "".join(f"{line}\n" for line in comment(language, lines))

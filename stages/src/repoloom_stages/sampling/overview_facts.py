@@ -15,10 +15,13 @@ MAX_DOC_CHARACTERS = 200
 MAX_SIGNATURE_CHARACTERS = 400
 """The value of a constant can be any length."""
 
-_SENTENCE = re.compile(r"(.+?[.!?])(\s|$)")
+_SENTENCE = re.compile(r"(.+?(?<!\bi\.e)(?<!\be\.g)(?<!\betc)(?<!\bvs)[.!?])(\s|$)")
 
-_IN_OTHERS = frozenset({"trait", "interface", "function", "macro", "enum"})
+_IN_OTHERS = frozenset({"function", "macro", "enum"})
 """What holds items that are shown with it, or not at all."""
+
+_PROMISING = frozenset({"interface", "trait"})
+"""What holds functions that can be used where it can."""
 
 
 class Shown(TypedDict):
@@ -57,9 +60,10 @@ def overview_of(facts: IndexedFile, place: PlacedFile, links: LinkedFile) -> Fil
     opened = _exports_by_assignment(facts)
     for position, item in enumerate(facts["items"]):
         holder = facts["items"][item["owner"]] if item["owner"] >= 0 else None
-        if item["test"] or (holder and holder["kind"] in _IN_OTHERS) or _is_inherent(item) or _is_given(item, holder):
+        if item["test"] or _is_shown_within(item, holder) or _is_inherent(item) or _is_given(item, holder):
             continue
-        if not (opened or is_public(item, facts["language"])):
+        asked = holder if holder and holder["kind"] in _PROMISING else item
+        if not (opened or is_public(asked, facts["language"])):
             hidden[item["kind"]] += 1
             continue
         linked = links["items"][position]
@@ -115,6 +119,13 @@ def _module(path: str) -> str:
 def _exports_by_assignment(facts: IndexedFile) -> bool:
     """Whether a file of JavaScript exports nothing in declarations: which items it assigns away is not known."""
     return facts["language"] == "javascript" and not any(item["visibility"] for item in facts["items"])
+
+
+def _is_shown_within(item: Item, holder: Item | None) -> bool:
+    """Whether an item is shown with what holds it, or not at all."""
+    if holder is None:
+        return False
+    return holder["kind"] in _IN_OTHERS or (holder["kind"] in _PROMISING and item["kind"] != "function")
 
 
 def _is_inherent(item: Item) -> bool:

@@ -59,20 +59,20 @@ def pack(pieces: Sequence[Sized[P]], window: Window[P]) -> tuple[list[Part[P]], 
     """Parts within the window, in the pieces' order, and what is left over, each too short.
 
     Every piece is within `window.most`. What is short between large pieces is packed once more by itself; what is short
-    then joins a part that has room, or takes pieces of one.
+    then joins a part that has room, or takes pieces of one. Within a part, pieces keep their order all the same.
     """
     parts = list(_in_turn(pieces, window))
     good = [part for part in parts if part.tokens >= window.least]
     short = [one for part in parts if part.tokens < window.least for one in part.pieces]
     if not short or not good:
         return good, [part for part in parts if part.tokens < window.least]
+    order = {id(one): number for number, one in enumerate(pieces)}
     left = []
     for part in _in_turn(short, window):
         if part.tokens >= window.least:
             good.append(part)
-        elif not _place(part, good, window):
+        elif not _place(part, good, window, order):
             left.append(part)
-    order = {id(one): number for number, one in enumerate(pieces)}
     return sorted(good, key=lambda part: order[id(part.pieces[0])]), left
 
 
@@ -92,15 +92,19 @@ def _in_turn(pieces: Sequence[Sized[P]], window: Window[P]) -> Iterable[Part[P]]
         start = end
 
 
-def _place(short: Part[P], parts: list[Part[P]], window: Window[P]) -> bool:
+def _place(short: Part[P], parts: list[Part[P]], window: Window[P], order: Mapping[int, int]) -> bool:
     """Add what is short to the last part that has room for it, or divide it and such a part anew."""
+
+    def joined_to(part: Part[P]) -> list[Sized[P]]:
+        return sorted((*part.pieces, *short.pieces), key=lambda one: order[id(one)])
+
     for position in reversed(range(len(parts))):
-        together = (*parts[position].pieces, *short.pieces)
+        together = joined_to(parts[position])
         if window.estimate(together) <= window.most and window.holds(joined := window.part(together)):
             parts[position] = joined
             return True
     for position in reversed(range(len(parts))):
-        if halves := _halves((*parts[position].pieces, *short.pieces), window):
+        if halves := _halves(joined_to(parts[position]), window):
             parts[position : position + 1] = halves
             return True
     return False

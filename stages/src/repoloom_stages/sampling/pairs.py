@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from repoloom_api.catalogue import RecipeParams
 from repoloom_api.v1alpha1.recipes import Shape
-from repoloom_stages.records import PLAIN, Novel, Origin, Record, sample_id, write_samples
+from repoloom_stages.record_files import write_samples
+from repoloom_stages.records import PLAIN, Novel, Origin, Record, sample_id
 from repoloom_stages.runtime.stage import Inputs, Outputs
 from repoloom_stages.sampling.code_file import CodeFile, code_files, count_files
 from repoloom_stages.sampling.keep import Kept
@@ -18,8 +19,6 @@ from repoloom_stages.tokens import TokenCounter
 
 TOO_LONG, UNVERIFIED = "too-long", "unverified"
 """Why a pair is no sample: a pair cannot be cut; the index does not bear its answer out."""
-
-PROGRESS_FILES = 20
 
 
 @dataclass(frozen=True)
@@ -63,8 +62,7 @@ def _records(writer: "PairWriter", inputs: Inputs, ask: Ask) -> Iterator[Record]
             outputs.drop(reason)
         else:
             yield from writer.records(file, ask(file, neighbours))
-        if number % PROGRESS_FILES == 0 or number == total:
-            outputs.progress(number, total)
+        outputs.progress(number, total)
 
 
 @dataclass(frozen=True)

@@ -27,13 +27,14 @@ class PatternFigures:
         """Count what a file holds."""
         if file["split"] not in ("", TRAIN):
             return
-        self._macros.update(path_of(name)[-1] for _, _, how, name, _ in file["calls"] if how == MACRO and path_of(name))
+        macros = (path_of(name) for _, _, how, name, _ in file["calls"] if how == MACRO)
+        self._macros.update(path[-1] for path in macros if path)
         for item in file["items"]:
             if item["kind"] == "function" and (error := _error_type(item["returns"])):
                 self._error_types[error] += 1
             for attribute in item["attributes"]:
                 if path_of(attribute)[-1:] == ("derive",):
-                    derived = [path_of(one)[-1] for one in arguments_of(attribute) if path_of(one)]
+                    derived = [path[-1] for path in map(path_of, arguments_of(attribute)) if path]
                     self._derives.update(derived)
                     self._derive_sets[", ".join(sorted(derived))] += 1
 

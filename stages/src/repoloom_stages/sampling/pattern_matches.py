@@ -1,7 +1,7 @@
 """Which items of a file a pattern means, and by which names: `recipes.Match` applied to facts."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from repoloom_api.v1alpha1.recipes import Granularity, Match
@@ -25,8 +25,19 @@ class Found:
     names: Names
 
 
+CallsByItem = Mapping[int, Sequence[Call]]
+"""A file's calls by the position of the item that calls."""
+
 Field = Callable[[Item, Sequence[Call]], Names | None]
 """What of an item, with its calls, a field of a match matches; None where it does not."""
+
+
+def calls_by_item(file: IndexedFile) -> CallsByItem:
+    """The calls of a file, for `Matcher`."""
+    calls: defaultdict[int, list[Call]] = defaultdict(list)
+    for call in file["calls"]:
+        calls[call[0]].append(call)
+    return calls
 
 
 class Matcher:
@@ -45,10 +56,10 @@ class Matcher:
             *_kinds(match.items),
         ]
 
-    def found(self, file: IndexedFile) -> Iterator[Found]:
-        """Everything in a file that the pattern means."""
+    def found(self, file: IndexedFile, calls: CallsByItem) -> Iterator[Found]:
+        """Everything in a file, whose calls are these, that the pattern means."""
         if self._macros is None:
-            yield from self._items(file)
+            yield from self._items(file, calls)
         elif not self._fields:  # no item is the call of a macro, and no call an item
             yield from self._calls(file, self._macros)
 
@@ -57,10 +68,7 @@ class Matcher:
             if how == MACRO and (matched := macros.match(name)):
                 yield Found(item, line, (matched,))
 
-    def _items(self, file: IndexedFile) -> Iterator[Found]:
-        calls: defaultdict[int, list[Call]] = defaultdict(list)
-        for call in file["calls"]:
-            calls[call[0]].append(call)
+    def _items(self, file: IndexedFile, calls: CallsByItem) -> Iterator[Found]:
         for position, item in enumerate(file["items"]):
             matched = self._matched(item, calls.get(position, ()))
             if matched is not None:

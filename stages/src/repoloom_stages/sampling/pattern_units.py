@@ -34,6 +34,8 @@ class Matched(TypedDict):
     place: Place
     """The item; of a macro's call, what is known before the file is parsed: the macro's name."""
     doc: str
+    part_of: str
+    """Signature of the impl, trait, class or interface that holds the item."""
     line: int
     """Of a macro's call; else 0."""
     holder: Place | None
@@ -46,7 +48,13 @@ def matched(pattern: int, found: Found, file: CodeFile) -> Matched:
     if found.line:
         place = Place(name=found.names[0], kind="macro", start=0, end=0)
         return Matched(
-            pattern=pattern, id="", place=place, doc="", line=found.line, holder=_holder(file.facts, found.item)
+            pattern=pattern,
+            id="",
+            place=place,
+            doc="",
+            part_of="",
+            line=found.line,
+            holder=_holder(file.facts, found.item),
         )
     item = items[found.item]
     return Matched(
@@ -54,6 +62,7 @@ def matched(pattern: int, found: Found, file: CodeFile) -> Matched:
         id=file.links["items"][found.item]["id"] if file.links else "",
         place=_place_of(file.facts, found.item),
         doc=item["doc"],
+        part_of=file.part_of(item),
         line=0,
         holder=_holder(file.facts, item["owner"]),
     )
@@ -75,9 +84,10 @@ def _holder(facts: IndexedFile, position: int) -> Place | None:
 class _Stretch(NamedTuple):
     start: int
     end: int
-    names: tuple[str, ...]
+    names: Sequence[str]
     kind: str = ""
     doc: str = ""
+    part_of: str = ""
 
 
 def units(pattern: Pattern, matches: Sequence[Matched], file: CodeFile) -> Iterator[Unit]:
@@ -88,7 +98,12 @@ def units(pattern: Pattern, matches: Sequence[Matched], file: CodeFile) -> Itera
             name=", ".join(dict.fromkeys(one.names))[:MAX_NAME_CHARACTERS],
             start=one.start,
             end=one.end,
-            facts={HeaderField.PATTERN: pattern.name, HeaderField.KIND: one.kind, HeaderField.DOC: one.doc},
+            facts={
+                HeaderField.PATTERN: pattern.name,
+                HeaderField.KIND: one.kind,
+                HeaderField.DOC: one.doc,
+                HeaderField.HOLDER: one.part_of,
+            },
         )
 
 
@@ -119,7 +134,9 @@ def _stretches(context: Context, matches: Sequence[Matched], file: CodeFile) -> 
         around = context.lines
         return _merged((_widened(one["place"], around, file) for one in matches), touching=True)
     places = (
-        _Stretch(it["start"], it["end"], _named(it), it["kind"], one["doc"]) for one in matches for it in [one["place"]]
+        _Stretch(it["start"], it["end"], _named(it), it["kind"], one["doc"], one["part_of"])
+        for one in matches
+        for it in [one["place"]]
     )
     return list({(one.start, one.end): one for one in reversed(list(places))}.values())[::-1]
 
@@ -147,11 +164,13 @@ def _widened(place: Place, lines: int, file: CodeFile) -> _Stretch:
 def _merged(stretches: Iterable[_Stretch], *, touching: bool) -> list[_Stretch]:
     """Stretches in order, those that overlap (or touch) as one."""
     merged: list[_Stretch] = []
+    names: list[str] = []
     for one in sorted(stretches, key=lambda one: (one.start, -one.end)):
         last = merged[-1] if merged else None
         if last and (one.start < last.end or (touching and one.start == last.end)):
-            names = last.names if last.kind else (*last.names, *one.names)
+            names += () if last.kind else one.names
             merged[-1] = last._replace(end=max(last.end, one.end), names=names)
         else:
-            merged.append(one)
+            names = [*one.names]
+            merged.append(one._replace(names=names))
     return merged

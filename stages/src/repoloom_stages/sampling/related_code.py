@@ -12,7 +12,7 @@ from pathlib import Path
 
 from repoloom_stages.facts import Item
 from repoloom_stages.links import GraphItem
-from repoloom_stages.records import read_records
+from repoloom_stages.record_files import read_records
 from repoloom_stages.runtime.scratch import Scratch
 from repoloom_stages.sampling.code_file import CodeFile
 from repoloom_stages.sampling.definitions import DEFINING, Definitions, Reference, Scope

@@ -5,8 +5,9 @@ Which stretches, `code_units` and `code_patterns` say; where long ones are cut, 
 shows novel lines is made: the rest stands in the training snapshot too.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from repoloom_api.catalogue import RecipeParams
 from repoloom_api.v1alpha1.recipes import Header, HeaderField, Shape, Views
@@ -53,6 +54,14 @@ Notes = Callable[[CodeFile, Unit], list[str]]
 """Lines about a unit that stand before its code; none where there is nothing to say."""
 
 
+class _Shown(NamedTuple):
+    """A stretch of a file in a frame."""
+
+    frame: Frame
+    start: int
+    end: int
+
+
 @dataclass(frozen=True)
 class _Variant:
     """A unit in one view, before it is cut."""
@@ -60,6 +69,11 @@ class _Variant:
     unit: Unit
     view: str
     frame: Frame
+
+    @property
+    def shown(self) -> _Shown:
+        """All of it."""
+        return _Shown(self.frame, self.unit.start, self.unit.end)
 
 
 @dataclass(frozen=True)
@@ -84,7 +98,7 @@ class _Measure:
         moved = [Control(start=before + one["start"], end=before + one["end"]) for one in controls]
         return self.counter.count_between(between(self.text(code), moved))
 
-    def starts(self, code: str) -> list[int]:
+    def starts(self, code: str) -> Sequence[int]:
         return self.counter.starts(code)
 
 
@@ -177,14 +191,22 @@ class Samples:
                 self._drop(reason)
             else:
                 variants.extend(self._variants(file, unit))
-        measures = [_Measure(self._counter, variant.frame, self._params.tagged) for variant in variants]
-        texts = [one.text(file.code(it.unit.start, it.unit.end)) for it, one in zip(variants, measures, strict=True)]
-        for variant, measure, tokens in zip(variants, measures, self._counter.count(texts), strict=True):
-            parts = self._parts(file, variant, measure, tokens)
+        tokens = self._tokens(file, variants)
+        for variant in variants:
+            parts = self._parts(file, variant, tokens[variant.shown])
             if parts is None:
                 self._drop(HEADER_TOO_LONG)
             else:
                 yield from (_Sample(variant, part) for part in parts)
+
+    def _tokens(self, file: CodeFile, variants: Iterable[_Variant]) -> dict[_Shown, int]:
+        """Tokens of what variants show whole; several show the same."""
+        shown = dict.fromkeys(variant.shown for variant in variants)
+        texts = [self._measure(one.frame).text(file.code(one.start, one.end)) for one in shown]
+        return dict(zip(shown, self._counter.count(texts), strict=True))
+
+    def _measure(self, frame: Frame) -> _Measure:
+        return _Measure(self._counter, frame, self._params.tagged)
 
     def _variants(self, file: CodeFile, unit: Unit) -> Iterator[_Variant]:
         facts = {
@@ -212,9 +234,9 @@ class Samples:
         about = file.about
         return self._params.recipe, about["repo"], about["path"], about["blob"], granularity, str(start), str(end)
 
-    def _parts(self, file: CodeFile, variant: _Variant, measure: _Measure, tokens: int) -> list[Chunk] | None:
+    def _parts(self, file: CodeFile, variant: _Variant, tokens: int) -> list[Chunk] | None:
         """The unit whole if it fits, else cut; None if it cannot be."""
-        unit, budget = variant.unit, self._params.max_tokens
+        unit, budget, measure = variant.unit, self._params.max_tokens, self._measure(variant.frame)
         if variant.view == FILL_IN_MIDDLE:
             budget -= self._fill_tokens
         if tokens <= budget:
@@ -231,7 +253,7 @@ class Samples:
             return _Written(code, chunk.tokens)
         if not can_be_filled(code, self._sentinels):
             return None
-        measure = _Measure(self._counter, sample.variant.frame, self._params.tagged)
+        measure = self._measure(sample.variant.frame)
         identity = self._identity(file, sample.variant.unit.granularity, chunk.start, chunk.end)
         tree = file.syntax.tree if file.syntax else None
         for number in range(FILL_TRIES):
@@ -245,7 +267,7 @@ class Samples:
     def _record(self, file: CodeFile, sample: _Sample) -> tuple[Record | None, str]:
         """A sample's record, and why it is none after all, or nothing."""
         start, end = sample.chunk.start, sample.chunk.end
-        if reason := file.why_not(start, end):
+        if not sample.complete and (reason := file.why_not(start, end)):
             return None, reason
         written = self._written(file, sample)
         if written is None:

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 import numpy as np
 
 from repoloom_stages.errors import BadInput
-from repoloom_stages.records import LEAK, SPLITS, Assigned, Copy, Record, Refused, read_all
+from repoloom_stages.record_files import read_all
+from repoloom_stages.records import LEAK, SPLITS, Assigned, Copy, Record, Refused
 from repoloom_stages.runtime.digests import ID_BYTES, Digests, SortedDigests
 from repoloom_stages.runtime.stage import Inputs
 

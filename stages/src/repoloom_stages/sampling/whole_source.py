@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 
 from repoloom_api.artifacts import SHARDS_FILE
-from repoloom_stages.records import FILES, count_records, read_records
+from repoloom_stages.record_files import FILES, count_records, read_records
 from repoloom_stages.runtime.stage import Inputs
 from repoloom_stages.sampling.code_file import CodeFile
 

@@ -13,6 +13,7 @@ from repoloom_stages.syntax.callees import Callees
 from repoloom_stages.syntax.dialects import Dialect, Imported, Members, Named, last_segment, named
 from repoloom_stages.syntax.doc_comments import said_by
 from repoloom_stages.syntax.items import one_line, text_of
+from repoloom_stages.syntax.local_names import Local, Locals
 from repoloom_stages.syntax.tree_facts import facts_by
 
 _C_ONLY = """
@@ -57,6 +58,7 @@ _CPP_ONLY = """
 (base_class_clause [(type_identifier) (qualified_identifier) (template_type)] @base)
 [(using_declaration) (namespace_alias_definition)] @import
 (new_expression type: (_) @new)
+[(declaration) (parameter_declaration) (optional_parameter_declaration) (for_range_loop)] @local
 """
 
 _MODIFIERS = frozenset(
@@ -197,11 +199,21 @@ def _imported(source: bytes, node: Node) -> Iterator[Imported]:
             yield path, word.rstrip("= ") if word.endswith("=") else last_segment(path), False
 
 
+def _locals(source: bytes, node: Node) -> Iterator[Local]:
+    """Of a declaration, a parameter or a loop."""
+    type_ = node.child_by_field_name("type")
+    for declarator in node.children_by_field_name("declarator"):
+        name = _innermost(declarator)[0]
+        if name.type == "identifier":
+            array = source.startswith(b"[", name.end_byte)
+            yield Local(text_of(source, name), None if array else type_, declarator.child_by_field_name("value"))
+
+
 def _is_test(item: Item) -> bool:
     return item["kind"] == "function" and bool(_TEST.search(item["name"]))
 
 
-def _dialect(language: str, only: str) -> Dialect:
+def _dialect(language: str, only: str, read: Locals | None = None) -> Dialect:
     return Dialect(
         language=language,
         query=_COMMON + only,
@@ -215,10 +227,11 @@ def _dialect(language: str, only: str) -> Dialect:
         returns=_returns,
         generics=_generics,
         is_test=_is_test,
+        locals=read,
         separator="::",
         modifiers=_MODIFIERS,
     )
 
 
 _C = _dialect("c", _C_ONLY)
-_CPP = _dialect("cpp", _CPP_ONLY)
+_CPP = _dialect("cpp", _CPP_ONLY, _locals)

@@ -22,6 +22,8 @@ _KEYWORDS = re.compile(r"(?:(?:await|co_await|new)\s+)+")
 _TYPE = re.compile(r"[A-Z](?:\w*[a-z]\w*)?")
 _TYPE_ARGUMENTS = re.compile(r"<[^<>()]*>")
 _ARGUMENTS = re.compile(r"\([^()]*\)")
+_ABOVE = frozenset({"base", "super"})
+"""Words for the object that a method is of, as what its bases make it."""
 _ARGUMENTS_TAKEN_OUT = "\0"
 _RECEIVER = re.compile(r"[$#@]?[^\W\d][\w$]*(?:\(\))?(?:(?:\.|::)[$#@]?[^\W\d][\w$]*(?:\(\))?)*")
 
@@ -80,7 +82,7 @@ class CalleeReader:
 
     def _on(self, receiver: str, name: str) -> Callee:
         if receiver in self._callees.selves:
-            return "self", name, ""
+            return "self", name, receiver if receiver in _ABOVE else ""
         of_import = receiver.partition(".")[0] in self._imported and not receiver.endswith(")")
         if of_import or _TYPE.fullmatch(receiver.rpartition(".")[2]):
             return "path", f"{receiver}.{name}", ""

@@ -11,6 +11,7 @@ from repoloom_stages.syntax.dialects import Dialect, Imported, Members, Named, b
 from repoloom_stages.syntax.doc_comments import said_by
 from repoloom_stages.syntax.grammars import children
 from repoloom_stages.syntax.items import one_line, text_of
+from repoloom_stages.syntax.local_names import csharp_locals
 from repoloom_stages.syntax.tree_facts import facts_by
 
 _QUERY = """
@@ -34,6 +35,8 @@ _QUERY = """
 (using_directive) @import
 (invocation_expression function: (_) @call)
 (object_creation_expression type: (_) @new)
+[(variable_declaration) (parameter) (implicit_parameter) (foreach_statement) (catch_declaration)
+ (declaration_expression) (declaration_pattern) (tuple_pattern)] @local
 """
 
 _USING = re.compile(r"(global )?using (?:static )?(?:(\w+) ?= ?)?([^;]+);?")
@@ -110,6 +113,7 @@ _CSHARP = Dialect(
     returns=field_text("returns", "type"),
     generics=_generics,
     is_test=_is_test,
+    locals=csharp_locals,
     visibility=frozenset({"file", "internal", "private", "protected", "public"}),
     modifiers=frozenset(
         {"abstract", "async", "const", "extern", "new", "override", "partial", "readonly", "sealed", "static"}

@@ -8,6 +8,7 @@ from tree_sitter import Node
 from repoloom_stages.facts import Item
 from repoloom_stages.syntax.callees import Callees
 from repoloom_stages.syntax.items import one_line, text_of
+from repoloom_stages.syntax.local_names import Locals
 
 
 @dataclass(frozen=True)
@@ -58,17 +59,6 @@ def bracketed(*fields: str) -> Callable[[bytes, Node], str]:
     return read
 
 
-def field_member(name: str, *types: str) -> Callable[[bytes, Node], Members]:
-    """A reader of members whose name and type are fields."""
-    type_of = field_text(*types)
-
-    def read(source: bytes, node: Node) -> Members:
-        if found := node.child_by_field_name(name):
-            yield [one_line(source, found.start_byte, found.end_byte), type_of(source, node)]
-
-    return read
-
-
 def last_segment(path: str) -> str:
     """`c` of `a.b.c` and `a/b/c`."""
     return path.replace("/", ".").replace("::", ".").rpartition(".")[2]
@@ -109,7 +99,8 @@ class Dialect:
 
     The query captures items by their kind, and: `outer`, what is part of the first item in it (`export …`); `hidden`,
     what holds no items (the body of a lambda), unless it is `shown` too; `comment` and `attribute`, which lead items;
-    `member` and `base`, parts of the item around them; `import`; `call` and `new`, what is called.
+    `member` and `base`, parts of the item around them; `import`; `call` and `new`, what is called; `local`, what gives
+    a name to a value.
     """
 
     language: str
@@ -129,8 +120,12 @@ class Dialect:
     generics: Callable[[bytes, Node], str] = _type_parameters
     doc: Callable[[bytes, Node], str] | None = None
     """Documentation inside an item, or inside the root; None where comments are documentation."""
+    apart: bool = False
+    """Whether a blank line may stand between an item and the `/** … */` that documents it."""
     is_test: Callable[[Item], bool] = never
     callee_end: Callable[[Node], int] = end_of
+    locals: Locals | None = None
+    """Names that a captured node gives to values; None where nothing is called on them."""
     separator: str = "."
     visibility: frozenset[str] = frozenset()
     modifiers: frozenset[str] = frozenset()

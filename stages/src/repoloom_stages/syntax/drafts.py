@@ -134,12 +134,21 @@ class Reading:
         gap = self.source[end : node.start_byte] if 0 <= end <= node.start_byte else b"-"
         return not gap.strip() and gap.count(b"\n") <= 1
 
+    def _documents(self, node: Node) -> bool:
+        """Whether a blank line stands between documentation and its item; what a file starts with is the file's."""
+        nodes = self._lead.nodes
+        if not self.dialect.apart or not nodes or not self.source.startswith(b"/**", nodes[-1][0].start_byte):
+            return False
+        gap = self.source[nodes[-1][0].end_byte : node.start_byte]
+        opens_file = not self.source[: min(nodes[0][0].start_byte, MAX_INDENTATION_BYTES)].strip()
+        return not gap.strip() and gap.count(b"\n") == 2 and not opens_file
+
     def _opens_line(self, node: Node) -> bool:
         column, start = node.start_point.column, node.start_byte
         return column <= MAX_INDENTATION_BYTES and not self.source[start - column : start].strip(b" \t\f\xef\xbb\xbf")
 
     def _lead_of(self, node: Node) -> Lead:
-        lead = self._lead if self._leads_to(node) else Lead()
+        lead = self._lead if self._leads_to(node) or self._documents(node) else Lead()
         self._lead = Lead()
         return lead
 

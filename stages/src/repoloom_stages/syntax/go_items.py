@@ -11,6 +11,7 @@ from repoloom_stages.syntax.dialects import Dialect, Imported, Members, Named, f
 from repoloom_stages.syntax.doc_comments import said_by
 from repoloom_stages.syntax.grammars import children
 from repoloom_stages.syntax.items import text_of
+from repoloom_stages.syntax.local_names import go_locals
 from repoloom_stages.syntax.tree_facts import facts_by
 
 _QUERY = """
@@ -33,6 +34,8 @@ _QUERY = """
 (type_spec type: (interface_type (type_elem) @base))
 (import_spec) @import
 (call_expression function: (_) @call)
+[(parameter_declaration) (variadic_parameter_declaration) (short_var_declaration) (var_spec) (range_clause)
+ (type_switch_statement alias: (_)) (receive_statement left: (_))] @local
 """
 
 _RECEIVER = re.compile(r"([\w]+)\s*(?:\[.*)?\)", re.DOTALL)
@@ -113,4 +116,5 @@ _GO = Dialect(
     body=_body,
     returns=_returns,
     is_test=_is_test,
+    locals=go_locals,
 )

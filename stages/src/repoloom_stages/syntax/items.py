@@ -73,27 +73,16 @@ def make_item(
     Its signature is what stands from `head` to its body, or to `signature_end`. A `terminator` that follows belongs to
     the item.
     """
-    start = _line_start(source, first)
-    start_line, end_line = lines.at(start), lines.at(last)
-    end = last
-    if source[end - 1] == _NEWLINE:
-        # A node that a newline ends (the parser makes some in broken text) ends on the line before.
-        end_line -= 1
-    else:
-        if terminator and source.startswith(terminator, end):
-            end += len(terminator)
-        if source.startswith(b"\n", end):
-            end += 1
-        elif rest := _REST_OF_LINE.match(source, end):
-            end = rest.end()
+    start, end = _line_start(source, first), _line_end(source, last, terminator)
     return {
         "kind": kind,
         "name": name[:MAX_NAME_CHARACTERS],
         "start": start,
         "end": end,
         "body": end if body is None else body,
-        "start_line": start_line,
-        "end_line": end_line,
+        "start_line": lines.at(start),
+        # A node that a newline ends (the parser makes some in broken text) ends on the line before.
+        "end_line": lines.at(last) - (source[last - 1] == _NEWLINE),
         "doc": doc,
         "sha256": hashlib.sha256(source[start:end]).hexdigest(),
         "signature": _signature(source, head, signature_end or body or last),
@@ -144,6 +133,16 @@ def _line_start(source: bytes, place: int) -> int:
         return place
     indented = place - start <= MAX_INDENTATION_BYTES and not source[start:place].strip(b" \t\f")
     return start if indented else place
+
+
+def _line_end(source: bytes, place: int, terminator: bytes) -> int:
+    """Where the line ends if only a terminator and white space follow the place, or behind the terminator."""
+    if source[place - 1] == _NEWLINE:
+        return place
+    if terminator and source.startswith(terminator, place):
+        place += len(terminator)
+    rest = _REST_OF_LINE.match(source, place)
+    return rest.end() if rest else place
 
 
 def _signature(source: bytes, start: int, end: int) -> str:

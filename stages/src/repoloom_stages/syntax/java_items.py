@@ -12,6 +12,7 @@ from repoloom_stages.syntax.dialects import field_text as text_of_field
 from repoloom_stages.syntax.doc_comments import said_by
 from repoloom_stages.syntax.grammars import children
 from repoloom_stages.syntax.items import one_line, text_of
+from repoloom_stages.syntax.local_names import java_locals
 from repoloom_stages.syntax.tree_facts import facts_by
 
 _QUERY = """
@@ -36,6 +37,10 @@ _QUERY = """
 (import_declaration) @import
 (method_invocation) @call
 (object_creation_expression type: (_) @new)
+[(local_variable_declaration) (formal_parameter) (enhanced_for_statement) (resource name: (_)) (catch_formal_parameter)
+ (instanceof_expression name: (_))] @local
+(lambda_expression parameters: (identifier) @local)
+(inferred_parameters (identifier) @local)
 """
 
 _TESTS = re.compile(r"(?:\w+\.)*(?:Test|ParameterizedTest|RepeatedTest|TestFactory|TestTemplate)\b.*", re.DOTALL)
@@ -92,8 +97,10 @@ _JAVA = Dialect(
     imported=_imported,
     member=_member,
     said=said_by("/**", markup=True),
+    apart=True,
     is_test=_is_test,
     callee_end=_callee_end,
+    locals=java_locals,
     visibility=frozenset({"private", "protected", "public"}),
     modifiers=frozenset(
         {"abstract", "default", "final", "native", "non-sealed", "sealed", "static", "strictfp", "synchronized"}

@@ -14,6 +14,7 @@ from repoloom_stages.syntax.dialects import Dialect, Imported, Members, Named, b
 from repoloom_stages.syntax.doc_comments import said_by
 from repoloom_stages.syntax.grammars import children
 from repoloom_stages.syntax.items import one_line, text_of
+from repoloom_stages.syntax.local_names import script_locals
 from repoloom_stages.syntax.tree_facts import facts_by
 
 _COMMON = """
@@ -48,11 +49,18 @@ _COMMON = """
   value: (call_expression function: (identifier) arguments: (arguments . (string) .))) @import
 (call_expression function: (_) @call)
 (new_expression constructor: (_) @new)
+(variable_declarator) @local
+(formal_parameters (_) @local)
+(arrow_function parameter: (identifier) @local)
+(catch_clause parameter: (_) @local)
+(for_in_statement) @local
+(assignment_expression left: (member_expression object: (this))) @local
 """
 
 _JAVASCRIPT_ONLY = """
 (class_body (field_definition value: [(arrow_function) (function_expression)]) @function)
 (class_body (field_definition) @member)
+(class_body (field_definition) @local)
 (class_heritage (_) @base)
 """
 
@@ -72,6 +80,7 @@ _TYPESCRIPT_ONLY = """
   (abstract_class_declaration) (interface_declaration) (enum_declaration) (type_alias_declaration)
   (internal_module) (module) (function_signature) (ambient_declaration)]) @outer
 (class_body (public_field_definition) @member)
+(class_body (public_field_definition) @local)
 (interface_body (property_signature) @member)
 (type_alias_declaration value: (object_type (property_signature) @member))
 (enum_body name: (_) @member)
@@ -226,10 +235,12 @@ def _dialect(language: str, only: str) -> Dialect:
         imported=_imported,
         member=_member,
         said=said_by("/**"),
+        apart=True,
         name=_name,
         core=_core,
         body=body_field,
         returns=_returns,
+        locals=script_locals,
         visibility=frozenset({"export", "private", "protected", "public"}),
         modifiers=frozenset(
             {"abstract", "async", "declare", "default", "get", "override", "readonly", "set", "static"}

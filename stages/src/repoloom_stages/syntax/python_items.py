@@ -9,6 +9,7 @@ from repoloom_stages.syntax.callees import Callees
 from repoloom_stages.syntax.dialects import Dialect, Imported, Members, Named, field_text, name_field
 from repoloom_stages.syntax.grammars import children
 from repoloom_stages.syntax.items import first_paragraph, one_line, text_of
+from repoloom_stages.syntax.local_names import python_locals
 from repoloom_stages.syntax.tree_facts import facts_by
 
 _QUERY = """
@@ -24,6 +25,9 @@ _QUERY = """
 (class_definition superclasses: (argument_list [(identifier) (attribute) (subscript) (call)] @base))
 [(import_statement) (import_from_statement) (future_import_statement)] @import
 (call function: (_) @call)
+(parameters (_) @local)
+(lambda_parameters (_) @local)
+[(assignment) (named_expression) (for_statement) (for_in_clause) (as_pattern_target)] @local
 """
 
 _SELVES = frozenset({"self", "cls"})
@@ -108,6 +112,7 @@ _PYTHON = Dialect(
     returns=field_text("return_type", "right"),
     doc=_doc,
     is_test=_is_test,
+    locals=python_locals,
     modifiers=frozenset({"async"}),
     terminator=b"",
 )

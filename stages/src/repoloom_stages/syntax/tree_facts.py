@@ -18,6 +18,7 @@ from repoloom_stages.syntax.draft_items import finished, said_by_comments
 from repoloom_stages.syntax.drafts import Reading
 from repoloom_stages.syntax.grammars import grammar_of
 from repoloom_stages.syntax.items import Owners, first_paragraph
+from repoloom_stages.syntax.local_names import bindings_of
 
 
 @cache
@@ -34,18 +35,20 @@ def facts_by(dialect: Dialect, source: bytes, root: Node, sound: bool) -> Found:
     called = [(dialect.callee_end(node), node.start_byte, False) for node in captures.pop("call", ())]
     called += [(node.end_byte, node.start_byte, True) for node in captures.pop("new", ())]
     import_nodes = captures.pop("import", [])
+    local_nodes = captures.pop("local", [])
     comments = captures.get("comment", [])
     reading = Reading(dialect, source)
     reading.read(captures)
     items = finished(reading)
     imports = list(_imports(dialect, source, items, import_nodes))
     imported = frozenset(one["name"] for one in imports)
+    calls = list(_calls(dialect, source, items, sorted(called), imported))
     return Found(
         doc=dialect.doc(source, root) if dialect.doc else _file_doc(dialect, source, comments, items),
         items=items,
         imports=imports,
-        calls=list(_calls(dialect, source, items, sorted(called), imported)),
-        bindings=[],
+        calls=calls,
+        bindings=bindings_of(source, local_nodes, dialect.locals, items, calls) if dialect.locals else [],
     )
 
 

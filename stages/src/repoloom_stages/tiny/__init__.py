@@ -1,4 +1,4 @@
-"""The base model shipped with the stages, as data: `repoloom_stages.make_tiny` made it and README.md measures it.
+"""The base model shipped with the stages, as data: `scripts/make_tiny.py` made it and README.md measures it.
 
 Import it for where the model lies and which model it is; nothing here loads it, so torch is not needed.
 """
