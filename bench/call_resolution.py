@@ -103,7 +103,8 @@ def about(path: str, size: int) -> SourceFile:
 
 def rust_files(root: Path) -> Iterator[tuple[str, bytes]]:
     for path in sorted(root.rglob("*.rs")):
-        yield path.relative_to(root).as_posix(), path.read_bytes()
+        if path.is_file():
+            yield path.relative_to(root).as_posix(), path.read_bytes()
 
 
 def manifest_files(root: Path) -> Iterator[tuple[str, str]]:

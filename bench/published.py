@@ -1,4 +1,4 @@
-"""What a published dataset keeps of its promises, read back from its rows and the repository, with none of the stages.
+"""What a published dataset keeps of its promises, read back from its rows and the repository by none of the stages.
 
     python bench/published.py DATASET CLONE [--max-tokens 4096]
 
@@ -15,6 +15,7 @@ Tokens, trees and middles are looked at in some rows, chosen at random; all else
 
 import argparse
 import hashlib
+import io
 import random
 import re
 import subprocess
@@ -26,7 +27,7 @@ from typing import Any
 
 import orjson
 from tokenizers import Tokenizer
-from tree_sitter import Node, Parser, Tree
+from tree_sitter import Node, Tree
 
 from repoloom_stages.syntax.grammars import grammar_of
 
@@ -49,6 +50,8 @@ def main() -> None:
     for output, about in stats["outputs"].items():
         print(f"{output}: {about['samples']:,} rows", flush=True)
         rows = [row for path in sorted((options.dataset / output).glob("*.jsonl")) for row in read_rows(path)]
+        if not rows:
+            continue
         trained = [row for row in rows if row["split"] == "train"]
         print(f"  {origins(rows, blobs)}\n  {shown(trained, eligible[output], blobs)}", flush=True)
         for line in (middles(rows, blobs), cuts(rows, blobs, options.max_tokens), counted(rows)):
@@ -75,7 +78,7 @@ class Blobs:
         self._process.stdin.write(f"{blob}\n".encode())
         self._process.stdin.flush()
         size = int(self._process.stdout.readline().split()[2])
-        return self._process.stdout.read(size + 1)[:-1].splitlines(keepends=True)
+        return io.BytesIO(self._process.stdout.read(size + 1)[:-1]).readlines()  # only a newline ends a line, as in git
 
     def text(self, blob: str) -> bytes:
         return b"".join(self.lines(blob))
@@ -118,17 +121,24 @@ def middles(rows: list[Row], blobs: Blobs) -> str:
         if not parts or not span:
             continue
         source = blobs.text(origin["blob"])
-        code, prefix, middle = source[slice(*span)], parts[1].encode(), parts[3].encode()
-        joined += prefix + middle + parts[2].encode() == code
-        if prefix and (tree := parsed(row["lang"], source)):
+        code, (prefix, suffix, last) = source[slice(*span)], (part.encode() for part in parts.groups())
+        middle = next((one for one in without_tag(last) if prefix + one + suffix == code), None)
+        joined += middle is not None
+        if middle is not None and prefix and (tree := parsed(row["lang"], source)):
             start = span[0] + len(prefix)
             told, nodes = told + 1, nodes + is_node(tree, start, start + len(middle))
     return f"middles: {joined} of {len(found)} join to their origin; {nodes} of {told} are nodes" if found else ""
 
 
+def without_tag(last: bytes) -> Iterator[bytes]:
+    """What a sample ends with, and the same without the tag that may close its file."""
+    yield last
+    yield from (last.removesuffix(tag) for tag in (b"</file>", b"\n</file>"))
+
+
 def parsed(language: str, source: bytes) -> Tree | None:
     grammar = grammar_of(language)
-    return Parser(grammar.language).parse(source) if grammar else None
+    return grammar.parse(source) if grammar else None
 
 
 def is_node(tree: Tree, start: int, end: int) -> bool:

@@ -7,13 +7,14 @@ of another function. Which mistake a function gets follows from its id.
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
+from itertools import islice
 
 from repoloom_api.catalogue import CodeContrastsParams
 from repoloom_api.v1alpha1.recipes import Header, HeaderField, HeaderFields, Shape
 from repoloom_stages.facts import Item
-from repoloom_stages.links import LinkedItem
+from repoloom_stages.links import GraphItem, LinkedItem
 from repoloom_stages.runtime.stage import Inputs, Outputs
 from repoloom_stages.sampling.code_file import CodeFile
 from repoloom_stages.sampling.headers import file_facts, frame_of
@@ -43,6 +44,11 @@ LEAST_WORD_CHARACTERS = 3
 
 MAX_INVENTED = 20
 """Names that are tried for a call."""
+
+MAX_CALLS = 500
+MAX_SIBLINGS = 500
+"""Calls of one function that are looked at, and in their place siblings: a generated function calls thousands, each of
+which has thousands."""
 
 CAMEL_CASE = frozenset({"csharp", "go", "java", "javascript", "tsx", "typescript"})
 """Languages that join the words of a function's name by a capital."""
@@ -126,7 +132,7 @@ class _Mistakes:
     def _invented_call(self, position: int, linked: LinkedItem) -> tuple[str, str] | None:
         """The first resolved call gets a name that its file and neighbourhood do not have."""
         body = _body(self._file, position)
-        for called in linked["calls"]:
+        for called in linked["calls"][:MAX_CALLS]:
             if not _is_called(called, body) or is_constructor(called, self._file.about["language"]):
                 continue
             for invented in self._invented_names(name_of(called), linked["id"]):
@@ -148,15 +154,17 @@ class _Mistakes:
     def _sibling_call(self, position: int, linked: LinkedItem) -> tuple[str, str] | None:
         """The first resolved call of what has a sibling with another signature, called alike, calls that instead."""
         body = _body(self._file, position)
-        for called in linked["calls"]:
-            target = self._neighbours.get(called)
-            if target is None or not _is_called(called, body):
-                continue
-            on_value = _takes_self(target["signature"])
-            for other in self._neighbours.beside(target):
-                if _takes_self(other["signature"]) == on_value and name_of(other["id"]) not in body:
-                    return "sibling-call", _renamed(body, called, name_of(other["id"]))
+        for target, other in islice(self._siblings(linked["calls"][:MAX_CALLS], body), MAX_SIBLINGS):
+            if _takes_self(other["signature"]) == _takes_self(target["signature"]) and name_of(other["id"]) not in body:
+                return "sibling-call", _renamed(body, target["id"], name_of(other["id"]))
         return None
+
+    def _siblings(self, calls: Iterable[str], body: str) -> Iterator[tuple[GraphItem, GraphItem]]:
+        """What a body calls, each time with one that has another signature."""
+        for called in calls:
+            target = self._neighbours.get(called)
+            if target and _is_called(called, body):
+                yield from ((target, other) for other in self._neighbours.beside(target))
 
     def _other_body(self, position: int, linked: LinkedItem) -> tuple[str, str] | None:
         """The body of another function of the file, with another signature, that does something and stands as deep."""

@@ -5,8 +5,18 @@ from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
+import zstandard
 
-from repoloom_api.artifacts import Counts, FileEntry, artifact_key, below, blob_name, manifest_name, tree_digest
+from repoloom_api.artifacts import (
+    Counts,
+    FileEntry,
+    artifact_key,
+    below,
+    blob_name,
+    manifest_name,
+    sha256_of,
+    tree_digest,
+)
 from repoloom_api.catalogue import CATALOGUE
 from repoloom_stages.runtime.artifact_store import ArtifactStore, Damaged
 from repoloom_stages.runtime.code_digest import (
@@ -206,6 +216,28 @@ def test_a_damaged_memo_pack_is_as_good_as_none(artifacts: ArtifactStore) -> Non
     (pack,) = artifacts.list("memos/")
     artifacts.store.put(artifacts.name(pack.name), b"broken")
     assert packs_of(artifacts).load().get("blob") is None
+
+
+def test_a_memo_pack_that_nobody_packed_is_as_good_as_none(artifacts: ArtifactStore) -> None:
+    remember(artifacts, "blob")
+    (pack,) = artifacts.list("memos/")
+    whole = artifacts.get(pack.name) or b""
+    of_unknown_size = zstandard.ZstdCompressor(write_content_size=False).compress(b"other\t{}\n")
+    for data in (b"", b"not compressed", whole[:-1], of_unknown_size):
+        artifacts.store.put(artifacts.name(f"{pack.name.rpartition('/')[0]}/{sha256_of(data)}"), data)
+    memo = packs_of(artifacts).load()
+    assert [memo.get("blob"), memo.get("other")] == [b'{"a":1}', None]
+
+
+def test_a_merge_replaces_a_damaged_pack_of_its_own_name(artifacts: ArtifactStore) -> None:
+    remember(artifacts, "blob")
+    (pack,) = artifacts.list("memos/")
+    artifacts.store.put(artifacts.name(pack.name), b"broken")
+    for number in range(MOST_PACKS - 1):
+        artifacts.store.put(artifacts.name(f"{pack.name}{number}"), b"broken too")
+    remember(artifacts, "blob")
+    assert [one.name for one in artifacts.list("memos/")] == [pack.name]
+    assert packs_of(artifacts).load().get("blob")
 
 
 def test_many_memo_packs_become_one_without_what_is_asked_for_no_more(artifacts: ArtifactStore) -> None:

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from repoloom_stages.linking.written_types import named_type, part_of
-from support.linking import link_texts
+from support.limits import cpu_seconds
+from support.linking import link_files, link_texts
+from support.shards import source_file
 
 GO = {"go.mod": "module m\n"}
 
@@ -121,11 +123,49 @@ def test_long_chain_of_variables_harms_nothing(tmp_path: Path) -> None:
     assert link_texts(tmp_path / "x", {"m.py": text}).calls["m.m"][-1] == "m.A"
 
 
+def test_class_in_parts_has_the_methods_of_the_held_out_file(tmp_path: Path) -> None:
+    text = "namespace N;\npartial class A { void F() { G(); H(); } void G() { } }\n"
+    part = "namespace N;\npartial class A { void H() { } }\n"
+    files = [
+        source_file("a.cs", text),
+        source_file("a.cs", f"{text}// more\n", split="test"),
+        source_file("b.cs", part),
+    ]
+    found = link_files(tmp_path / "x", files, {}).files
+    calls = ["a.cs::N.A.G", "b.cs::N.A.H"]
+    assert [found["a.cs", split]["items"][2]["calls"] for split in ("train", "test")] == [calls, calls]
+
+
+GENERATED = {
+    "imports of everything": "".join(f"from x{one} import *\n" for one in range(6_000))
+    + "def m():\n"
+    + "".join(f"    f{one}()\n" for one in range(6_000)),
+    "values of one name": "def m():\n" + "".join(f"    x = y{one}()\n    x.a{one}.f()\n" for one in range(8_000)),
+    "bases of a class": "".join(f"class B{one}: ...\n" for one in range(4_000))
+    + f"class A({', '.join(f'B{one}' for one in range(4_000))}):\n    def m(self):\n"
+    + "".join(f"        self.f{one}()\n" for one in range(4_000)),
+}
+
+
+@pytest.mark.parametrize("text", GENERATED.values(), ids=GENERATED)
+def test_generated_file_takes_bounded_time_with_thousands_of(text: str, tmp_path: Path) -> None:
+    with cpu_seconds(6):
+        assert link_texts(tmp_path / "x", {"m.py": text}).calls == {}
+
+
+def test_hostile_type_takes_bounded_time() -> None:
+    with cpu_seconds(1):
+        assert named_type(f"A<b {'* ' * 800}c>", "cpp") == "A"
+
+
 @pytest.mark.parametrize(
     ("text", "language", "name"),
     [
         ("const leveldb::Slice& ", "cpp", "leveldb::Slice"),
         ("struct node *", "cpp", "node"),
+        ("Foo const &", "cpp", "Foo"),
+        ("Foo* const", "cpp", "Foo"),
+        ("isconst", "cpp", "isconst"),
         ("*Foo", "go", "Foo"),
         ("[]Foo", "go", ""),
         ("map[string]Foo", "go", ""),

@@ -1,4 +1,4 @@
-"""What keeps a result that is not the newest: a run that was pinned to it and is not finished."""
+"""What keeps a result that is not the newest: a run that was pinned to it and is not finished. What keeps memos."""
 
 import os
 import subprocess
@@ -11,14 +11,16 @@ import pytest
 from repoloom_api.artifacts import (
     LATEST,
     RESULT_MANIFEST,
+    Counts,
     FileEntry,
     blob_name,
+    memo_prefix,
     pins_name,
     published_prefix,
     run_name,
     sha256_of,
 )
-from repoloom_api.runs import DatasetPin, Pin, Pins, Result, RunRecord
+from repoloom_api.runs import DatasetPin, Pin, Pins, Result, RunRecord, TaskRecord
 from repoloom_stages.runtime.artifact_store import ArtifactStore
 from repoloom_stages.runtime.store import open_store
 
@@ -42,14 +44,14 @@ def artifacts(tmp_path: Path) -> ArtifactStore:
     return store
 
 
-def record(run: str, digest: str) -> RunRecord:
+def record(run: str, digest: str, tasks: dict[str, TaskRecord] | None = None) -> RunRecord:
     return RunRecord(
         run=run,
         kind="DatasetBuild",
         name="code",
         spec_digest="c" * 64,
         pins=Pins(pins={}),
-        tasks={},
+        tasks=tasks or {},
         result=digest,
         published=True,
     )
@@ -81,3 +83,14 @@ def test_a_run_that_was_given_up_keeps_nothing(artifacts: ArtifactStore, tmp_pat
 def test_a_finished_run_keeps_what_its_record_says(artifacts: ArtifactStore, tmp_path: Path) -> None:
     artifacts.put(run_name("tune-1"), record("tune-1", NEW))
     assert swept(tmp_path, days=20) == {f"{DATASET}{OLD}/{RESULT_MANIFEST}", blob_name(sha256_of(OLD.encode()))}
+
+
+def test_memos_stay_while_a_kept_run_was_made_by_their_code(artifacts: ArtifactStore, tmp_path: Path) -> None:
+    (tmp_path / "made").mkdir()
+    manifest = artifacts.publish("index-code", "d" * 64, "e" * 64, {}, tmp_path / "made", Counts())
+    task = TaskRecord(stage="index-code", key=manifest.key, digest=manifest.digest)
+    artifacts.put(run_name("code-1"), record("code-1", NEW, {"index-code-1": task}))
+    kept, old = (f"{memo_prefix('index-code', code * 64)}source/b/{'f' * 64}" for code in "e0")
+    for name in (kept, old):
+        artifacts.store.put(artifacts.name(name), b"a pack")
+    assert swept(tmp_path, days=20) == {old}

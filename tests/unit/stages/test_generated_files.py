@@ -62,6 +62,16 @@ def test_contrasts_are_made_of_it(generated: Linked, tmp_path: Path) -> None:
     assert {one["granularity"] for one in made(outputs, "records/records.jsonl.zst")} >= {"invented-call"}
 
 
+def test_contrasts_are_looked_for_where_one_function_calls_all_others(tmp_path: Path) -> None:
+    others = "".join(f"pub fn q{one}_ab(value: u{8 if one % 2 else 16}) {{}}\n" for one in range(2_000))
+    caller = f"pub fn q() {{\n{''.join(f'    q{one}_ab(1);' for one in range(2_000))}\n}}\n"
+    linked = link_texts(tmp_path / "linked", {"Cargo.toml": '[package]\nname = "a"\n', "src/lib.rs": others + caller})
+    outputs = Outputs(tmp_path / "contrasts")
+    with cpu_seconds(5):
+        code_contrasts.run(CodeContrastsParams(recipe="contrasts", **COMMON), one_shard(linked, tmp_path), outputs)
+    assert outputs.records_in == 2_001
+
+
 def test_its_uses_elsewhere_are_grouped(generated: Linked, tmp_path: Path) -> None:
     with cpu_seconds(8):
         outputs = make_groups(tmp_path / "groups", whole(generated, tmp_path), crossCrate={})

@@ -186,6 +186,18 @@ def test_hostile_text_takes_bounded_time_and_room(language: str, case: str) -> N
     assert sum(len(str(item)) for item in found["items"]) < 100 * len(data) + 1000
 
 
+def test_a_long_file_of_comments_alone_is_found_not_to_be_deep() -> None:
+    with cpu_seconds(3):
+        assert facts("rust", "// a\n" * 300_000)["parsed"]
+
+
+def test_what_a_variable_is_bound_to_is_short() -> None:
+    text = f"function a() {{\n  const b = new (function () {{ {'c();' * 1000} }})();\n  b.d();\n}}\n"
+    ((_, _, name, bound),) = facts("javascript", text)["bindings"]
+    assert name == "b"
+    assert len(bound) < 300
+
+
 SIGNATURES = {
     "java": ("class A {\n  @B // why\n  public A(\n      int a,\n      int b) {}\n}\n", "public A(int a, int b)"),
     "python": ("def f(\n    a: int,\n    b=( 1),\n) -> None: ...\n", "def f(a: int, b=(1),) -> None"),
@@ -213,6 +225,9 @@ READABLE = {
     "a macro between class and name": "class LIB_EXPORT C : public B { void f(); };\nstruct LIB_EXPORT S {};\n",
     "a type as an argument": "int f(va_list a) { return *va_arg(a, unsigned long *) + va_arg(a,int); }\n",
     "annotations for locks": "class C {\n  int a GUARDED_BY(m_);\n  void f()\n      LOCKS_EXCLUDED(m_);\n};\n",
+    "a condition before initializers": "struct S {\n  S(int a)\n  :\n#if X\n  a_(a),\n#endif\n  b_(a) {}\n};\n",
+    "a condition after initializers": "struct S {\n  S(int a)\n  : a_(a)\n"
+    "#if X\n  , b_(a)\n#else\n  , c_(a)\n#endif\n  {}\n};\n",
 }
 
 

@@ -1,6 +1,7 @@
 """`report-dataset`: figures that add up, a card that loads, and a page in which nothing of a repository runs."""
 
 import json
+import re
 from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
@@ -139,6 +140,21 @@ def test_an_empty_dataset_has_a_report(tmp_path: Path) -> None:
     assert stats_of(report)["samples"] == 0
     assert "no sample was written" in (report / "report.html").read_text()
     assert yaml.safe_load((report / "README.md").read_text().split("---\n")[1])["configs"] is None
+
+
+def test_the_flow_adds_up_the_tasks_of_each_stage_and_leaves_out_what_had_nothing_to_do(tmp_path: Path) -> None:
+    made = Dataset(tmp_path)
+    made.count("hold-out", "code", Counts())
+    made.count("code-units", "files from code", Counts(records_in=30, kept=30))
+    made.count("code-units", "more from code", Counts(records_in=4, kept=3, dropped={"empty": 1}))
+    made.output("files", records(2))
+    made.output("more", records(1, recipe="more"))
+    page = (made.report() / "report.html").read_text()
+    flow = page.partition('<ol class="steps">')[2].partition("</ol>")[0]
+    assert re.findall(r"<span>([\w-]+)</span>", flow) == ["code-units", "split", "deduplicate", "write-output"]
+    taken = re.findall(r"<strong>(\d+)</strong> samples in, <strong>(\d+)</strong> kept", flow)
+    assert taken == [("34", "33"), *[("3", "3")] * 3]
+    assert "<td>hold-out-0</td>" in page, "each task by itself"
 
 
 def test_a_history_held_out_by_time_shows_its_windows(tmp_path: Path) -> None:

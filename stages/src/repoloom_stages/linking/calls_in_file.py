@@ -5,7 +5,7 @@ bound to, what a function says that it returns. Where a name is bound twice, bot
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from repoloom_stages.facts import Call, IndexedFile
 from repoloom_stages.linking.snapshot_facts import Place, SnapshotFacts
@@ -16,6 +16,9 @@ from repoloom_stages.linking.written_types import named_type, part_of
 
 MAX_DEPTH = 20
 """Variables bound to one another that are followed."""
+
+MAX_BOUND = 64
+"""Things that a name is bound to that are looked at. Of more, its type is not known: nobody writes them by hand."""
 
 _SELVES = frozenset({"self", "this", "cls"})
 _ABOVE = frozenset({"base", "super", "super()"})
@@ -40,9 +43,11 @@ class CallsInFile:
         self._facts, self._source_names, self._source_types, self._number = facts, names, types, number
         self._symbols = facts.unpacked(number)
         self._language = file["language"]
-        self._bound: dict[tuple[int, str], list[str]] = {}
+        self._bound: dict[tuple[int, str], dict[str, None]] = {}
         for item, _, name, bound in file["bindings"]:
-            self._bound.setdefault((item, name), []).append(bound)
+            values = self._bound.setdefault((item, name), {})
+            if len(values) <= MAX_BOUND:
+                values[bound] = None
         self._names = {name for _, name in self._bound}
         self._fields: dict[tuple[int, str], list[tuple[int, str]]] = {}
         """What is assigned to fields, by the type's position and the field's name, with the item that does it."""
@@ -184,7 +189,7 @@ class CallsInFile:
             return self._type_around(item), 1
         level = self._level_of(item, first)
         if level is not None:
-            return self._agreed((level, bound) for bound in self._bound[level, first]), 1
+            return self._agreed([(level, bound) for bound in self._bound[level, first]]), 1
         around = self._type_around(item) if self._language in _BARE_FIELDS else None
         if around and (found := self._source_types.field(around, first)):
             return self._written(*found), 1
@@ -206,8 +211,10 @@ class CallsInFile:
             return None
         return item
 
-    def _agreed(self, bound: Iterable[tuple[int, str]]) -> Place | None:
+    def _agreed(self, bound: Sequence[tuple[int, str]]) -> Place | None:
         """The one type of all that a name is bound to."""
+        if len(bound) > MAX_BOUND:
+            return None
         found = {self._type_of(item, one) if one else None for item, one in bound}
         return found.pop() if len(found) == 1 else None
 

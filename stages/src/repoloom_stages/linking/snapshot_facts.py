@@ -18,7 +18,7 @@ UNPACKED_FILES = 1_000
 """Unpacked, a file of 60 items takes some 100 KB. As many again are kept from before."""
 
 LAST_MEMBERS = 64
-"""Fields and parameters of an item that are kept; nobody writes more by hand."""
+"""Fields and parameters of an item that are kept, and its bases; nobody writes more by hand."""
 
 Place = tuple[int, int]
 """Number of a file, and position of an item in it, or -1 for the module that the file is."""
@@ -172,6 +172,10 @@ class SnapshotFacts:
         """Number of the file that holds an item."""
         return bisect_right(self._firsts, item) - 1
 
+    def is_linked_against(self, number: int) -> bool:
+        """Whether others are linked against a file."""
+        return self.number_of.get(self.files[number].path) == number
+
     def linked_against(self) -> Iterator[int]:
         """Numbers of the files that others are linked against."""
         yield from self.number_of.values()
@@ -189,7 +193,7 @@ def _symbol(item: Item, items: Sequence[Item], language: str) -> list[object]:
         item["owner"],
         item["body"] < item["end"],
         item["type"],
-        item["bases"],
+        item["bases"][:LAST_MEMBERS],
         item["returns"],
         item["members"][:LAST_MEMBERS],
         item["generics"],

@@ -16,7 +16,7 @@ MAX_KNOWN = 100_000
 """Imports whose files are remembered."""
 
 MAX_PACKAGES = 256
-"""Files of which is remembered what stands beside them, or what they include."""
+"""Files of which is remembered what stands beside them, what they include, or what they take all names from."""
 MAX_HEADERS = 1_000
 """Headers that a file includes, one through another, that are looked at."""
 MAX_EXPORTERS = 64
@@ -52,7 +52,7 @@ class SourceNames:
         self._known: dict[tuple[int, str], Imported] = {}
         self._beside: dict[int, frozenset[int]] = {}
         self._headers: dict[int, Reached] = {}
-        self._used: dict[int, frozenset[int]] = {}
+        self._taken: dict[int, dict[int, None]] = {}
         self.having: dict[str, list[int]] = {}
         """Numbers of files by what they have at their top, where others have it without importing it."""
         for number in facts.linked_against():
@@ -70,7 +70,7 @@ class SourceNames:
         self._known.clear()
         self._beside.clear()
         self._headers.clear()
-        self._used.clear()
+        self._taken.clear()
 
     def package(self, number: int) -> frozenset[int]:
         """Files whose names a file has without importing them."""
@@ -114,9 +114,10 @@ class SourceNames:
     def _given_on(self, number: int, name: str) -> Iterator[tuple[int, str]]:
         """Files from which a file takes a name, each with the name there."""
         facts = self._facts.unpacked(number)
-        for path in (*facts.imported.get((-1, name), ()), *facts.globs.get(-1, ())):
+        for path in facts.imported.get((-1, name), ()):
             found = self.named(number, path)
             yield from ((one, found.item or name) for one in found.files)
+        yield from ((one, name) for one in self._all_taken(number))
 
     def meant(self, number: int, positions: Sequence[int]) -> Place | None:
         """Of items of one name in one place, the one that a call means: the last with a body, or None if several."""
@@ -143,20 +144,21 @@ class SourceNames:
             package = self.package(number)
             yield from self.top((one for one in having if one != number and one in package), name, kinds)
         if self._facts.files[number].language == "csharp":
-            used = self._used_by(number) if having else ()
+            used = self._all_taken(number) if having else ()
             yield from self.top((one for one in having or () if one in used), name, kinds)
         else:
-            included = [one for path in self._all_of(number) for one in self.named(number, path).files]
-            yield from self.top(included, name, kinds)
+            yield from self.top(self._all_taken(number), name, kinds)
 
-    def _used_by(self, number: int) -> frozenset[int]:
-        """Files of the namespaces that a file of C# uses."""
-        known = self._used.get(number)
+    def _all_taken(self, number: int) -> dict[int, None]:
+        """Files that a file takes all names from, in the order of its imports: in C#, those of namespaces."""
+        known = self._taken.get(number)
         if known is None:
-            if len(self._used) >= MAX_PACKAGES:
-                self._used.clear()
-            paths = dict.fromkeys(self._all_of(number))
-            known = self._used[number] = frozenset(one for path in paths for one in self.named(number, path).files)
+            if len(self._taken) >= MAX_PACKAGES:
+                self._taken.clear()
+            globs = self._facts.unpacked(number).globs.get(-1, ())
+            paths = dict.fromkeys((*globs, *self._imports.shared_by(number)))
+            known = dict.fromkeys(one for path in paths for one in self.named(number, path).files)
+            self._taken[number] = known
         return known
 
     def _included(self, number: int, name: str, kinds: AbstractSet[str]) -> Found:
@@ -179,7 +181,7 @@ class SourceNames:
             seen, open_ = {number: 0}, [number]
             while open_ and len(seen) <= MAX_HEADERS:
                 one = open_.pop(0)
-                for further in (each for path in self._all_of(one) for each in self.named(one, path).files):
+                for further in self._all_taken(one):
                     if further not in seen:
                         seen[further] = len(seen)
                         open_.append(further)
@@ -187,10 +189,6 @@ class SourceNames:
             sources = frozenset(source for one in seen for source in self._imports.sources_of(one)) - {number}
             known = self._headers[number] = (seen, sources)
         return known
-
-    def _all_of(self, number: int) -> list[str]:
-        facts = self._facts.unpacked(number)
-        return [*facts.globs.get(-1, ()), *facts.imported.get((-1, ""), ()), *self._imports.shared_by(number)]
 
     def within(self, number: int, path: list[str], name: str, kinds: AbstractSet[str]) -> Found:
         """Items of that name in what an imported path names."""

@@ -131,6 +131,8 @@ class SourceTypes:
             return
         namespace = self._namespace(kind)
         for number in self._names.having.get(symbol.name, ()):
+            if not self._facts.is_linked_against(number):
+                continue  # a held-out file stands in its place
             facts = self._facts.unpacked(number)
             for one in facts.outer.get(symbol.name, ()):
                 if facts.symbols[one].kind in TYPES and self._namespace((number, one)) == namespace:

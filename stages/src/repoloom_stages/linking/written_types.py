@@ -11,6 +11,7 @@ _WORDS = re.compile(
     r"^(?:(?:async|auto|class|const|constexpr|enum|extern|final|in|inline|mutable|out|params|readonly|ref|scoped|static|struct"
     r"|this|typename|virtual|volatile)\s+)+"
 )
+_CONST_AT_END = re.compile(r"\bconst\Z")
 _UNTOLD = frozenset({"None", "null", "undefined"})
 _OPTIONAL = frozenset({"Optional", "t.Optional", "typing.Optional"})
 _AWAITED = frozenset({"Promise", "PromiseLike", "Task", "ValueTask"})
@@ -23,7 +24,7 @@ def named_type(text: str, language: str) -> str:
     for _ in range(_MAX_PARTS):
         text = _WORDS.sub("", text.strip().strip("\"'*&?! "))
         if language == "cpp":
-            text = re.sub(r"[\s*&]*(?:\bconst\b)?[\s*&]*$", "", text)
+            text = _CONST_AT_END.sub("", text.rstrip(" *&")).rstrip(" *&")
         if "|" in text and "[" not in text and "<" not in text:
             told = [one for one in map(str.strip, text.split("|")) if one not in _UNTOLD]
             text = told[0] if len(told) == 1 else ""

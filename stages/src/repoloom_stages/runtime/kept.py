@@ -51,13 +51,16 @@ class MemoPacks:
         if not memo.computed:
             return
         merge = len(self._own) >= MOST_PACKS
-        self._put(memo.used() if merge else memo.added())
+        put = self._put(memo.used() if merge else memo.added())
         for name in self._own if merge else ():
-            self._artifacts.delete(name)
+            if name != put:  # as a damaged pack's may be, which this one replaces
+                self._artifacts.delete(name)
 
-    def _put(self, results: dict[str, bytes]) -> None:
+    def _put(self, results: dict[str, bytes]) -> str:
         data = _pack(results)
-        self._artifacts.store.put(self._artifacts.name(f"{self._prefix}{self._shard}/{sha256_of(data)}"), data)
+        name = f"{self._prefix}{self._shard}/{sha256_of(data)}"
+        self._artifacts.store.put(self._artifacts.name(name), data)
+        return name
 
 
 def _pack(results: dict[str, bytes]) -> bytes:
@@ -66,7 +69,12 @@ def _pack(results: dict[str, bytes]) -> bytes:
 
 
 def _unpack(data: bytes) -> Iterator[tuple[str, bytes]]:
-    for line in zstandard.ZstdDecompressor().decompress(data).splitlines():
+    """What `_pack` packed; nothing if it did not."""
+    try:
+        lines = zstandard.ZstdDecompressor().decompress(data).splitlines()
+    except zstandard.ZstdError:
+        return
+    for line in lines:
         blob, _, result = line.partition(b"\t")
         yield blob.decode(), result
 

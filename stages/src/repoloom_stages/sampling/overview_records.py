@@ -9,6 +9,7 @@ from repoloom_api.v1alpha1.recipes import Granularity, HeaderField, Shape
 from repoloom_stages.links import PlacedFile
 from repoloom_stages.records import PLAIN, Origin, Record, sample_id
 from repoloom_stages.runtime.stage import Outputs
+from repoloom_stages.sampling.chunking import SLACK_TOKENS
 from repoloom_stages.sampling.headers import Frame, file_facts, frame_of
 from repoloom_stages.sampling.overview_text import Line, render
 from repoloom_stages.sampling.samples import TOO_SHORT
@@ -74,8 +75,9 @@ class OverviewRecords:
         """The lines that fit by themselves. Only those near to the budget are counted."""
         sizes = self._counter.count([line.text for line in lines])
         around = max((self._tokens(frame, [Line(one, "")]) for one in {line.headings for line in lines}), default=0)
+        sure, most = self._params.max_tokens - SLACK_TOKENS - around, self._params.max_tokens
         for line, tokens in zip(lines, sizes, strict=True):
-            if tokens + around <= self._params.max_tokens or self._tokens(frame, [line]) <= self._params.max_tokens:
+            if tokens <= sure or self._tokens(frame, [line]) <= most:
                 yield line
             else:
                 self._drop(TOO_LONG)

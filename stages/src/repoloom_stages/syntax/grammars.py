@@ -22,9 +22,6 @@ MAX_DEPTH = 2_000
 grows with the square of the depth (`struct is x. ` in C#: 16 seconds for 100 kB), within steps, out of sight of what
 counts them. So a text is unread for its depth, which is the same everywhere, long before a clock ends its parser."""
 
-_STEP_NODES = 250
-"""The next node in order is at most one deeper: looking at each of so many finds what is deeper by as much."""
-
 MAX_LISTED_CHILDREN = 10_000
 """Up to so many are listed at once, which is several times faster."""
 
@@ -56,8 +53,11 @@ _HIDDEN_IN_C = re.compile(
     # Clang's annotations for locks: https://clang.llvm.org/docs/ThreadSafetyAnalysis.html
     rb"|(?:(?<=[\w)] )(?<!define )|^[ \t]+)(?:[A-Z]+_)?(?:(?:PT_)?GUARDED_BY|LOCKS_EXCLUDED"
     rb"|(?:EXCLUSIVE|SHARED)_LOCKS_REQUIRED|(?:EXCLUSIVE|SHARED)_(?:TRY)?LOCK_FUNCTION|UNLOCK_FUNCTION|ASSERT_EXCLUSIVE_LOCK)\([^()\n]*\)"
+    # What stands under a condition at the start of a constructor's initializers, or begins with a comma.
+    rb"|(?:\)\s*:\s*?\n(?P<initializers>)|^)(?P<conditional>[ \t]*#[ \t]*if[^\n]*\n(?(initializers)|\s*,)"
+    rb"[^;{}#]*(?:#[ \t]*el[^;{}#]*)*\n[ \t]*#[ \t]*endif\b[^\n]*)"
     # A type in place of an argument.
-    rb"|(?<=\bva_arg\()\s*\w+(?P<part>\s*,[^(),;]*)(?=\))",
+    rb"|(?<=\bva_arg\()\s*\w+(?P<type>\s*,[^(),;]*)(?=\))",
     re.MULTILINE,
 )
 
@@ -112,17 +112,20 @@ class Grammar:
 
 
 def _is_deep(tree: Tree) -> bool:
+    """Only what has enough nodes to be too deep is looked into."""
     cursor = tree.walk()
-    for number in range(MAX_DEPTH, tree.root_node.descendant_count, _STEP_NODES):
-        cursor.goto_descendant(number)
-        if cursor.depth > MAX_DEPTH:
-            return True
-    return False
+    while (node := cursor.node) and cursor.depth <= MAX_DEPTH:
+        if cursor.depth + node.descendant_count > MAX_DEPTH and cursor.goto_first_child():
+            continue
+        while not cursor.goto_next_sibling():
+            if not cursor.goto_parent():
+                return False
+    return True
 
 
 def _blank(found: re.Match[bytes]) -> bytes:
-    """As many bytes on as many lines; where the pattern names a part, only that is blank."""
-    part = found.groupdict().get("part") or found[0]
+    """As many bytes on as many lines; where the pattern names the end of what it finds, only that is blank."""
+    part = next(filter(None, found.groupdict().values()), found[0])
     return found[0].removesuffix(part) + _VISIBLE.sub(b" ", part)
 
 

@@ -100,15 +100,11 @@ def expression_of(source: bytes, node: Node) -> str | None:
         kind = node.type
         if kind in _NEW:
             made = node.child_by_field_name("constructor") or node.child_by_field_name("type")
-            return f":{text_of(source, made)}" if made else ""
+            return f":{one_line(source, made.start_byte, made.end_byte)}" if made else ""
         if kind in _CAST:
             cast = node.child_by_field_name("type") or (node.named_child(1) if node.named_child_count > 1 else None)
             return f":{one_line(source, cast.start_byte, cast.end_byte)}" if cast else ""
-        if (
-            made_by_go := _MADE_BY_GO.match(source, node.start_byte, node.end_byte)
-            if kind == "call_expression"
-            else None
-        ):
+        if kind == "call_expression" and (made_by_go := _MADE_BY_GO.match(source, node.start_byte, node.end_byte)):
             return f":{made_by_go[1].decode()}"
         inner = node.named_child(0) if kind in _AROUND and node.named_child_count == 1 else None
         if kind == "unary_expression" and source.startswith(b"&", node.start_byte):
