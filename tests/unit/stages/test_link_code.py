@@ -454,6 +454,13 @@ MEANT = {
         {"lib": 'struct S; impl S { fn f(&self) {} } fn m(s: S) { println!("{}", s\n    .f()) }'},
         "x::S::f",
     ),
+    "the one of two traits' functions that a value has": (
+        {
+            "lib": "struct S; trait Early { fn f(it: Self, n: u8); } impl Early for S { fn f(it: Self, n: u8) {} } "
+            "trait Late { fn f(self); } impl<T: Early> Late for T { fn f(\n    self,\n) {} } fn m(s: S) { s.f() }"
+        },
+        "x::T::f",
+    ),
     "the only method of its name": (
         {"lib": "struct S; impl S { fn only_this(&self) {} } fn m() { unknown!().only_this() }"},
         "x::S::only_this",
@@ -475,6 +482,9 @@ UNSURE = {
     "impl From<u16> for S { fn from(_: u16) -> S { S } } fn m() { S::from(1) }",
     "a name of two types, on neither": "struct A; impl A { fn f(&self) {} } struct B; impl B { fn f(&self) {} } "
     "fn m() { unknown!().f() }",
+    "a type's function, on a value": "struct S; impl S { fn f(n: u8) {} } fn m(s: S) { s.f() }",
+    "in a macro, what a type's trait has": "fn f() -> bool { true } trait T { fn f() -> bool; } struct S; "
+    "impl T for S { fn f() -> bool { true } } fn m() { assert!(<S as T>::f()) }",
     "an index, of which nobody knows the type": "struct S; impl S { fn f(&self) {} } struct R; impl R { fn "
     "f(&self) {} } "
     "fn m(a: S) {\n let a = b[0];\n a.f()\n }",

@@ -88,9 +88,9 @@ class _InFile:
         return next((one for one in found if one[1] >= 0 and self._facts.symbol(one).kind in _CALLED), None)
 
     def _path(self, path: str, where: Where) -> Place | None:
-        head, _, name = path.rpartition("::")
-        if not head:
-            return self._free(name, where)
+        head, joined, name = path.rpartition("::")
+        if not head:  # `::f` is, in a macro, the rest of `<T as Trait>::f`
+            return None if joined else self._free(name, where)
         if head.startswith("<"):
             head = head[1:].partition(" as ")[0].rstrip(">")
         if head == "Self" or head in self._types.parameters(where.place):
@@ -114,7 +114,7 @@ class _InFile:
         """A method of the impl or trait that a call stands in, or of the type that it is for."""
         symbols = self._facts.unpacked(where.place[0]).symbols
         holder = symbols[where.item].owner if where.item >= 0 else -1
-        if holder >= 0 and (found := self._methods.owned((where.place[0], holder), name)):
+        if holder >= 0 and (found := self._methods.owned((where.place[0], holder), name, on_value=True)):
             return found[0]
         other = self._methods.method(where.context.self_type, name)
         return other[0] if other else None

@@ -4,6 +4,7 @@ A gigabyte of source has some millions of items. What links need of them (names,
 memory, and the files that were asked for last lie unpacked; texts, calls and spans stay on disk.
 """
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -19,6 +20,8 @@ UNPACKED_FILES = 1_000
 
 LAST_MEMBERS = 64
 """Fields and parameters of an item that are kept, and its bases; nobody writes more by hand."""
+
+_RECEIVER = re.compile(r"\(\s*(?:&\s*(?:'\w+\s+)?)?(?:mut\s+)?self\b")
 
 Place = tuple[int, int]
 """Number of a file, and position of an item in it, or -1 for the module that the file is."""
@@ -45,6 +48,8 @@ class Symbol(NamedTuple):
     `T.f` and C++'s `T::f`, `A` of C#'s `A.B`."""
     local: bool
     """Whether only its own file can use it: C's `static`."""
+    on_value: bool
+    """Of a function in Rust, whether it is called on a value: it has a receiver, `self`."""
 
 
 class Unpacked:
@@ -201,4 +206,5 @@ def _symbol(item: Item, items: Sequence[Item], language: str) -> list[object]:
         item["test"],
         before if item["kind"] == "module" else before.rpartition(separator)[2],
         language in ("c", "cpp") and "static" in item["modifiers"],
+        language == "rust" and bool(_RECEIVER.search(item["signature"].partition("fn ")[2])),
     ]
