@@ -35,7 +35,7 @@ from repoloom_api.catalogue import (
 from repoloom_api.runs import GitPin, Pin, SplitMode
 from repoloom_api.v1alpha1.recipes import CodeGroups, CodePatterns, Keep
 from repoloom_stages import code_groups, code_patterns, hold_out, index_code, link_code, snapshot
-from repoloom_stages.record_files import read_records
+from repoloom_stages.record_files import FILES, read_records
 from repoloom_stages.runtime.stage import Inputs, Outputs
 
 URL = "https://example.com/owner/repository"
@@ -173,7 +173,7 @@ def report_groups(folder: Path, inputs: Inputs) -> None:
     """By block: samples, share of eligible bytes shown, bytes shown over distinct bytes, fill of the window."""
     sizes, crates = {}, {}
     for place in inputs.many("places"):
-        for one in read_records(place / "files.jsonl.zst"):
+        for one in read_records(place / FILES):
             sizes[one["path"]], crates[one["path"]] = one["bytes"], one["crate"]
     whole = sum(sizes.values())
     by_crate: Counter[str] = Counter()
@@ -203,11 +203,9 @@ def report_groups(folder: Path, inputs: Inputs) -> None:
 def report_order(records: Path, inputs: Inputs) -> None:
     """In samples that are in dependency order: files that others of the sample import from, and stand before them."""
     imports = {
-        one["path"]: one["imports"]
-        for path in inputs.one("links").glob("*/files.jsonl.zst")
-        for one in read_records(path)
+        one["path"]: one["imports"] for path in inputs.one("links").glob(f"*/{FILES}") for one in read_records(path)
     }
-    cycles = {one["path"]: one["cycle"] for one in read_records(inputs.one("graph") / "files.jsonl.zst")}
+    cycles = {one["path"]: one["cycle"] for one in read_records(inputs.one("graph") / FILES)}
     before = pairs = in_cycles = 0
     for record in read_records(records):
         places = {origin["path"]: number for number, origin in enumerate(record["source"])}
@@ -223,7 +221,7 @@ def report_order(records: Path, inputs: Inputs) -> None:
 def line_sizes(inputs: Inputs) -> dict[tuple[str, str], int]:
     """Bytes of every line by path and number."""
     sizes = {}
-    for path in sorted(inputs.one("files").glob("*/files.jsonl.zst")):
+    for path in sorted(inputs.one("files").glob(f"*/{FILES}")):
         for file in read_records(path):
             for number, line in enumerate(file["text"].split("\n"), start=1):
                 sizes[file["path"], str(number)] = len(line.encode()) + 1

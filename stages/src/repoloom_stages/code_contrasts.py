@@ -14,6 +14,7 @@ from itertools import islice
 from repoloom_api.catalogue import CodeContrastsParams
 from repoloom_api.v1alpha1.recipes import Header, HeaderField, HeaderFields, Shape
 from repoloom_stages.facts import Item
+from repoloom_stages.linking.rust_text import RECEIVER
 from repoloom_stages.links import GraphItem, LinkedItem
 from repoloom_stages.runtime.stage import Inputs, Outputs
 from repoloom_stages.sampling.code_file import CodeFile
@@ -35,7 +36,6 @@ _CALL = re.compile(r"\s*(?:::<[^>]{0,1000}>)?\(")
 _QUALIFIER = re.compile(r"([\w>]{1,100})\s{0,10}::\s{0,10}\Z")
 """What a path has before its last name."""
 
-_SELF = re.compile(r"\(\s*(?:&\s*(?:'\w+\s+)?)?(?:mut\s+)?self\b")
 _NAME_PART = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+")
 
 MAX_QUALIFIER_CHARACTERS = 120
@@ -207,7 +207,7 @@ def _renamed(body: str, called: str, other: str) -> str:
 
 def _takes_self(signature: str) -> bool:
     """Whether a function is called on a value."""
-    return _SELF.match(parameters_of(signature)) is not None
+    return RECEIVER.match(parameters_of(signature)) is not None
 
 
 def _number(identifier: str) -> int:

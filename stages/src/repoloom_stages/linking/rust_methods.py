@@ -99,8 +99,7 @@ class RustMethods:
         """Functions that a type has because a trait is implemented for whatever has one of its traits."""
         for has in traits:
             for impl, trait in self._impls.for_all_with(has):
-                both = (self.owned(holder, name, on_value=on_value) for holder in (impl, trait))
-                if found := next(filter(None, both), None):
+                if found := self.owned(impl, name, on_value=on_value) or self.owned(trait, name, on_value=on_value):
                     yield found[0]
 
     def owned(self, holder: Place, name: str, *, on_value: bool) -> list[Place]:

@@ -8,6 +8,9 @@ MAX_NESTING = 16
 MAX_CHARACTERS = 500
 """A longer type, or one that nests deeper, is as good as unknown."""
 
+RECEIVER = re.compile(r"\(\s*(?:&\s*(?:'\w+\s+)?)?(?:mut\s+)?self\b")
+"""How the parameters of a function begin that is called on a value."""
+
 _QUALIFIERS = re.compile(r"(?:&|\*const\b|\*mut\b|'\w+|mut\b|dyn\b|impl\b|const\b|for\s*<[^<>]*>|\s|\?Sized\b|\?)+")
 _PATH = re.compile(r"(?:::)?[A-Za-z_$]\w*(?:::[A-Za-z_]\w*)*")
 

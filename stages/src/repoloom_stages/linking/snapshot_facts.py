@@ -4,7 +4,6 @@ A gigabyte of source has some millions of items. What links need of them (names,
 memory, and the files that were asked for last lie unpacked; texts, calls and spans stay on disk.
 """
 
-import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -14,14 +13,13 @@ import orjson
 import zstandard
 
 from repoloom_stages.facts import Import, IndexedFile, Item
+from repoloom_stages.linking.rust_text import RECEIVER
 
 UNPACKED_FILES = 1_000
 """Unpacked, a file of 60 items takes some 100 KB. As many again are kept from before."""
 
 LAST_MEMBERS = 64
 """Fields and parameters of an item that are kept, and its bases; nobody writes more by hand."""
-
-_RECEIVER = re.compile(r"\(\s*(?:&\s*(?:'\w+\s+)?)?(?:mut\s+)?self\b")
 
 Place = tuple[int, int]
 """Number of a file, and position of an item in it, or -1 for the module that the file is."""
@@ -206,5 +204,5 @@ def _symbol(item: Item, items: Sequence[Item], language: str) -> list[object]:
         item["test"],
         before if item["kind"] == "module" else before.rpartition(separator)[2],
         language in ("c", "cpp") and "static" in item["modifiers"],
-        language == "rust" and bool(_RECEIVER.search(item["signature"].partition("fn ")[2])),
+        language == "rust" and bool(RECEIVER.search(item["signature"].partition("fn ")[2])),
     ]
